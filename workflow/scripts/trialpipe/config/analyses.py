@@ -40,7 +40,7 @@ class CumulativeIncidence(Interval):
 
     kind: Literal["cumulative_incidence"]
     at: tuple[Duration, ...]
-    causes: tuple[Name, ...] = Field((), description="default: event and every competing event")
+    causes: Names = Field((), description="default: event and every competing event")
     variance: Literal["aalen", "jackknife"] = "aalen"
     conf_type: Literal["log-log", "log", "plain"] = "log-log"
     gray_test: bool = True

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from trialpipe.config.analyses import AnyAnalysis
-from trialpipe.config.protocol import Assumption, DatasetId, Name, Names
+from trialpipe.config.protocol import Assumption, DatasetId, Name, Names, _as_list
 from trialpipe.config.types import Duration, Id, Strict, Text
 
 
@@ -24,7 +24,7 @@ class StateAtHorizon(Strict):
     horizon: Duration
     terminal: Name | None = None
     death: Name = "death"
-    success: tuple[Literal["reached", "alive"], ...] = ("reached", "alive")
+    success: Annotated[tuple[Literal["reached", "alive"], ...], BeforeValidator(_as_list)] = ("reached", "alive")
     lost: Literal["failure", "success", "exclude"] = "failure"
     labels: dict[Literal["reached", "alive", "dead", "lost", "success"], Text] = {}
 
