@@ -177,6 +177,7 @@ class ResponseTimeDataset(Strict):
     id: DatasetId
     label: Text
     source: DatasetId
+    competing: Names = Field((), description="milestones that compete with response, in order: CNSR 2, 3, ...")
 
 
 class AdverseEventsDataset(Strict):
