@@ -1,0 +1,52 @@
+"""Clinical trials from raw extracts to reports.
+
+results/<trial>/ingested/<source>/<form>.parquet   every raw cell as text, with its place
+results/<trial>/clean/<domain>.parquet             SDTM domains, queries, reconciliation
+results/<trial>/derived/<dataset>.parquet          ADaM datasets
+results/<trial>/analysis.parquet                   every statistic, a row each
+results/<trial>/figures/, report/index.html        what people read
+results/index.html                                 the front page
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config/config.yaml"
+
+
+if os.path.exists("config/local.yaml"):
+
+    configfile: "config/local.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/ingest.smk"
+include: "workflow/rules/clean.smk"
+include: "workflow/rules/derive.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    """Every trial's report and the front page."""
+    default_target: True
+    localrule: True
+    input:
+        "<results>/index.html",
+
+
+rule clean_all:
+    """Clean domains, queries and reconciliation of every trial."""
+    localrule: True
+    input:
+        collect("<results>/{trial}/clean/queries.parquet", trial=TRIALS),
+
+
+onstart:
+    forget_failures()
+
+
+onerror:
+    print_failures()

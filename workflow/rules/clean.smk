@@ -1,0 +1,46 @@
+"""Ingested -> clean: SDTM domains, typed, one unit per test; queries and row accounting beside them."""
+
+
+rule clean:
+    """One SDTM domain with its queries and reconciliation."""
+    input:
+        ingested_forms,
+    output:
+        table="<results>/{trial}/clean/{domain}.parquet",
+        queries="<results>/{trial}/clean/queries/{domain}.parquet",
+        reconciliation="<results>/{trial}/clean/reconciliation/{domain}.parquet",
+    log:
+        "<logs>/{trial}/clean/{domain}.log",
+    conda:
+        "../../environment.yml"
+    group:
+        "{trial}.data"
+    params:
+        spec=param("clean", "spec"),
+        reference=param("clean", "reference"),
+        code=param("clean", "code"),
+    script:
+        "../scripts/clean.py"
+
+
+rule checks:
+    """Cross-domain checks; all queries and all row accounting of the trial in one table each."""
+    input:
+        domains=clean_domains("<results>/{trial}/clean/{domain}.parquet"),
+        queries=clean_domains("<results>/{trial}/clean/queries/{domain}.parquet"),
+        reconciliation=clean_domains("<results>/{trial}/clean/reconciliation/{domain}.parquet"),
+    output:
+        queries="<results>/{trial}/clean/queries.parquet",
+        reconciliation="<results>/{trial}/clean/reconciliation.parquet",
+    log:
+        "<logs>/{trial}/checks.log",
+    conda:
+        "../../environment.yml"
+    group:
+        "{trial}.data"
+    params:
+        spec=param("checks", "spec"),
+        reference=param("checks", "reference"),
+        code=param("checks", "code"),
+    script:
+        "../scripts/checks.py"

@@ -1,0 +1,96 @@
+"""Trials as typed objects, wildcard constraints, and the params that make up a job's identity."""
+
+import os
+import sys
+from pathlib import Path
+
+BASE = Path(workflow.basedir)
+sys.path.insert(0, str(BASE / "workflow" / "scripts"))
+# one thread wherever floats are summed, one clock, one order of sets: set before any job's interpreter starts
+os.environ.update(
+    PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"
+)
+
+from snakemake.exceptions import WorkflowError
+
+from trialpipe.config import plan
+from trialpipe.config.errors import ConfigError
+from trialpipe.config.site import load_trials
+from trialpipe.io.errors import DataError
+from trialpipe.io.job import FAILURES
+from trialpipe.provenance import identity
+from trialpipe.provenance.extracts import check_extracts
+
+try:
+    TRIALS = load_trials(config)
+    if workflow.is_main_process:
+        for configured in TRIALS.values():
+            check_extracts(configured)
+except (ConfigError, DataError) as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    trial="|".join(TRIALS) or "-",
+    source="[a-z][a-z0-9_]*",
+    form="[a-z][a-z0-9_]*",
+    domain="[a-z]{2,4}",
+    dataset="ad[a-z0-9]+",
+    group="[a-z][a-z0-9_]*",
+
+
+def param(stage, key):
+    """Params function: ``key`` of the identity of a job of ``stage`` (spec, code, reference, raw)."""
+
+    def value(wildcards):
+        return identity.params(BASE, TRIALS[wildcards.trial], stage, tuple(wildcards.items()))[key]
+
+    return value
+
+
+def raw_files(wildcards):
+    """Raw files of a form."""
+    trial = TRIALS[wildcards.trial]
+    files = plan.raw_files(trial, wildcards.source, wildcards.form)
+    return [(trial.root / name).as_posix() for name in files]
+
+
+def ingested_forms(wildcards):
+    """Ingested tables a domain is made from."""
+    forms = plan.domain_forms(TRIALS[wildcards.trial], wildcards.domain)
+    return [f"<results>/{wildcards.trial}/ingested/{form.replace('.', '/')}.parquet" for form in forms]
+
+
+def clean_domains(pattern):
+    """Input function: ``pattern`` for every clean domain of the trial."""
+    return lambda wildcards: collect(pattern, domain=plan.domains(TRIALS[wildcards.trial]), trial=wildcards.trial)
+
+
+def dataset_inputs(wildcards):
+    """Clean domains and datasets a dataset is made from."""
+    domains, datasets = plan.dataset_inputs(TRIALS[wildcards.trial], wildcards.dataset)
+    return [f"<results>/{wildcards.trial}/clean/{name}.parquet" for name in domains] + [
+        f"<results>/{wildcards.trial}/derived/{name}.parquet" for name in datasets
+    ]
+
+
+def group_datasets(wildcards):
+    """Datasets a group of outcomes is computed from."""
+    names = plan.group_datasets(TRIALS[wildcards.trial], wildcards.group)
+    return [f"<results>/{wildcards.trial}/derived/{name}.parquet" for name in names]
+
+
+def groups(pattern):
+    """Input function: ``pattern`` for every analysis group of the trial."""
+    return lambda wildcards: collect(pattern, group=plan.groups(TRIALS[wildcards.trial]), trial=wildcards.trial)
+
+
+def forget_failures():
+    """Remove the failure lines of an earlier run."""
+    FAILURES.unlink(missing_ok=True)
+
+
+def print_failures():
+    """Print the failed jobs' own last lines, so that they are the last on screen."""
+    if FAILURES.exists():
+        print(FAILURES.read_text(encoding="utf-8"), file=sys.stderr, end="")

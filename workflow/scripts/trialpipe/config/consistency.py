@@ -1,0 +1,170 @@
+"""What the three files of a trial must agree on: every name that is used is declared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from trialpipe.config.errors import ConfigError
+from trialpipe.config.extracts import Extracts
+from trialpipe.config.outcomes import Outcome, Outcomes
+from trialpipe.config.protocol import Dataset, Protocol
+from trialpipe.config.yaml_strict import Document
+
+Fault = tuple[str, tuple[str | int, ...], str]
+
+
+def check_trial(
+    protocol: Protocol, extracts: Extracts, outcomes: Outcomes, documents: dict[str, Document], shown: dict[str, str]
+) -> None:
+    """Raise ConfigError with one line per undeclared or repeated name, each with file, line and cure."""
+    faults = [*_protocol(protocol, extracts), *_extracts(extracts), *_outcomes(protocol, outcomes)]
+    lines = []
+    for name, path, message in faults:
+        marks = documents[name].marks
+        line = next((marks[path[:n]] for n in range(len(path), -1, -1) if path[:n] in marks), 1)
+        lines.append((name, line, f"{shown[name]}:{line} {_dotted(path)}: {message}"))
+    if lines:
+        raise ConfigError("\n".join(text for *_, text in sorted(lines)))
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    return ".".join(str(part) for part in path)
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str | None:
+    names = sorted(known)
+    if name in names:
+        return None
+    near = get_close_matches(name, names, 1)
+    cure = f"did you mean '{near[0]}'?" if near else f"declared: {', '.join(names) or 'none'}"
+    return f"'{name}' is not a declared {what}; {cure}"
+
+
+def _each(
+    file: str, what: str, known: Iterable[str], uses: Iterable[tuple[tuple[str | int, ...], str | None]]
+) -> list[Fault]:
+    names = set(known)
+    found = []
+    for path, name in uses:
+        message = _unknown(what, name, names) if name is not None else None
+        if message:
+            found.append((file, path, message))
+    return found
+
+
+def _repeated(file: str, what: str, entries: Iterable[tuple[tuple[str | int, ...], str]]) -> list[Fault]:
+    seen: set[str] = set()
+    found = []
+    for path, name in entries:
+        if name in seen:
+            found.append((file, path, f"{what} '{name}' is declared twice"))
+        seen.add(name)
+    return found
+
+
+def milestone_names(protocol: Protocol) -> set[str]:
+    """Milestone ids, with the reserved ``last_alive``."""
+    return {m.id for m in protocol.milestones} | {"last_alive"}
+
+
+def _protocol(protocol: Protocol, extracts: Extracts) -> list[Fault]:
+    milestones, domains = milestone_names(protocol), {entry.domain for entry in extracts.domains}
+    uses_m: list[tuple[tuple[str | int, ...], str | None]] = [(("time", "origin"), protocol.time.origin)]
+    uses_d: list[tuple[tuple[str | int, ...], str | None]] = []
+    for i, entry in enumerate(protocol.milestones):
+        uses_d.append((("milestones", i, "domain"), entry.domain))
+    for i, event in enumerate(protocol.intercurrent_events):
+        uses_m.append((("intercurrent_events", i, "milestone"), event.milestone))
+    for i, variable in enumerate(protocol.subject_variables):
+        uses_d.append((("subject_variables", i, "domain"), variable.domain))
+    uses_d += [(("last_alive", "domains", i), name) for i, name in enumerate(protocol.last_alive.domains)]
+    for i, population in enumerate(protocol.populations):
+        uses_m += [(("populations", i, "require"), name) for name in population.require]
+    for i, visits in enumerate(protocol.visit_sets):
+        uses_m += [(("visit_sets", i, "stop_before"), name) for name in visits.stop_before]
+        uses_m += [(("visit_sets", i, "visits", j, "anchor"), v.anchor) for j, v in enumerate(visits.visits)]
+    faults = _each("protocol", "milestone", milestones, uses_m)
+    populations = {p.id for p in protocol.populations}
+    parents = [(("populations", i, "parent"), p.parent) for i, p in enumerate(protocol.populations)]
+    faults += _each("protocol", "population", populations, parents)
+    for i, entry in enumerate(protocol.datasets):
+        dataset_faults, dataset_domains = _dataset(protocol, i, entry)
+        faults += dataset_faults
+        uses_d += dataset_domains
+    faults += _each("protocol", "domain of extracts.yaml", domains, uses_d)
+    faults += _repeated("protocol", "milestone", [(("milestones", i, "id"), m.id) for i, m in enumerate(protocol.milestones)])
+    return faults + _repeated("protocol", "dataset", [(("datasets", i, "id"), d.id) for i, d in enumerate(protocol.datasets)])
+
+
+def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault], list]:
+    at = ("datasets", index)
+    ids = {d.id for d in protocol.datasets}
+    domains: list[tuple[tuple[str | int, ...], str | None]] = []
+    faults: list[Fault] = []
+    if entry.kind in ("findings", "response"):
+        faults += _each("protocol", "visit set", {v.id for v in protocol.visit_sets}, [((*at, "visits"), entry.visits)])
+    if entry.kind in ("findings", "adverse_events"):
+        domains.append(((*at, "domain"), entry.domain))
+    if entry.kind == "response":
+        domains += [((*at, "domains"), name) for name in entry.domains]
+        faults += _each("protocol", "dataset", ids, [((*at, "inputs"), name) for name in entry.inputs])
+    if entry.kind == "response_time":
+        faults += _each("protocol", "dataset", ids, [((*at, "source"), entry.source)])
+        faults += _each("protocol", "milestone", milestone_names(protocol), [((*at, "competing"), n) for n in entry.competing])
+    if entry.kind == "adverse_events":
+        uses = [((*at, "windows", j), name) for j, w in enumerate(entry.windows) for name in (w.start, *w.ends)]
+        faults += _each("protocol", "milestone", milestone_names(protocol), uses)
+    return faults, domains
+
+
+def _extracts(extracts: Extracts) -> list[Fault]:
+    forms = {f"{source.id}.{form.id}" for source in extracts.sources for form in source.forms}
+    uses: list[tuple[tuple[str | int, ...], str | None]] = []
+    for i, entry in enumerate(extracts.domains):
+        for j, row in enumerate(entry.rows):
+            at = ("domains", i, "rows", j)
+            uses.append(((*at, "form"), row.form))
+            uses.append(((*at, "join", "form"), row.join.form if row.join else None))
+    faults = _each("extracts", "form", forms, uses)
+    return faults + _repeated(
+        "extracts", "domain", [(("domains", i, "domain"), d.domain) for i, d in enumerate(extracts.domains)]
+    )
+
+
+def _outcomes(protocol: Protocol, outcomes: Outcomes) -> list[Fault]:
+    faults = _repeated("outcomes", "outcome", [(("outcomes", i, "id"), o.id) for i, o in enumerate(outcomes.outcomes)])
+    coded = [(("outcomes", i, "paramcd"), o.paramcd) for i, o in enumerate(outcomes.outcomes) if o.paramcd]
+    faults += _repeated("outcomes", "PARAMCD", coded)
+    for i, outcome in enumerate(outcomes.outcomes):
+        faults += _outcome(protocol, ("outcomes", i), outcome)
+    return faults
+
+
+def _outcome(protocol: Protocol, at: tuple[str | int, ...], outcome: Outcome) -> list[Fault]:
+    populations = {p.id for p in protocol.populations}
+    datasets = {d.id for d in protocol.datasets} | {"adsl"}
+    events = {e.id for e in protocol.intercurrent_events}
+    endpoint = outcome.endpoint
+    named: list[tuple[tuple[str | int, ...], str | None]] = []
+    if endpoint.kind == "state_at_horizon":
+        names = (endpoint.origin, endpoint.terminal, endpoint.death)
+        named += [((*at, "endpoint"), name) for name in names]
+    if endpoint.kind == "time_to_event":
+        names = (endpoint.origin, endpoint.entry, endpoint.censor, *endpoint.event, *endpoint.competing)
+        named += [((*at, "endpoint"), name) for name in names]
+    faults = _each("outcomes", "milestone", milestone_names(protocol), named)
+    faults += _each("outcomes", "dataset", datasets, [((*at, "endpoint", "dataset"), endpoint.dataset)])
+    faults += _each("outcomes", "population", populations, [((*at, "estimand", "population"), outcome.estimand.population)])
+    faults += _each(
+        "outcomes", "intercurrent event", events, [((*at, "estimand", "intercurrent", n), n) for n in outcome.estimand.intercurrent]
+    )
+    if endpoint.kind in ("state_at_horizon", "time_to_event") and outcome.paramcd is None:
+        faults.append(("outcomes", at, "paramcd is missing; a time endpoint needs a code of its own, e.g. OS"))
+    ids = [f"{a.kind}.{a.id}" if a.id else a.kind for a in outcome.analyses]
+    faults += _repeated("outcomes", "analysis", [((*at, "analyses", j), name) for j, name in enumerate(ids)])
+    uses = [((*at, "analyses", j, "population"), a.population) for j, a in enumerate(outcome.analyses)]
+    faults += _each("outcomes", "population", populations, uses)
+    return faults + _each(
+        "outcomes", "dataset", datasets, [((*at, "analyses", j, "dataset"), a.dataset) for j, a in enumerate(outcome.analyses)]
+    )

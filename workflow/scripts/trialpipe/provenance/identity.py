@@ -1,0 +1,125 @@
+"""The params of a job: its part of the configuration, its raw files, its reference tables, its code.
+
+Everything here is JSON text or flat sorted dictionaries of text, because Snakemake compares params by value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from trialpipe.config import plan
+from trialpipe.config.trial import Trial, as_json
+from trialpipe.io.reference import REFERENCE
+from trialpipe.provenance.fingerprint import dispatch_table, fingerprint, referenced_tables
+
+_cache: dict[tuple, dict] = {}
+
+
+def params(base: Path, trial: Trial, stage: str, wildcards: tuple[tuple[str, str], ...]) -> dict:
+    """``{spec, raw, reference, code}`` of one job; ``raw`` only for ingest.
+
+    spec: canonical JSON; raw: sha256 by file from the lock; reference: sha256 by table; code: see fingerprint.
+    """
+    key = (trial.id, stage, wildcards)
+    if key not in _cache:
+        values = dict(wildcards)
+        spec, roots = _STAGES[stage](trial, values)
+        code = fingerprint(base / "workflow" / "scripts" / f"{stage}.py", roots)
+        modules = tuple(name for name in code if name.startswith("trialpipe"))
+        _cache[key] = {"spec": as_json(spec), "reference": _reference(modules), "code": code}
+        if stage == "ingest":
+            files = plan.raw_files(trial, values["source"], values["form"])
+            _cache[key]["raw"] = {name: trial.lock[name].sha256 for name in sorted(files) if name in trial.lock}
+    return _cache[key]
+
+
+def index_spec(trials: dict[str, Trial]) -> str:
+    """Spec of the front page: what identifies each trial."""
+    return as_json([{"protocol": t.protocol, "outcomes": [o.id for o in t.outcomes if o.registered]} for t in trials.values()])
+
+
+def index_code(base: Path) -> dict[str, str]:
+    """Code identity of the front page."""
+    return fingerprint(base / "workflow" / "scripts" / "index.py", ())
+
+
+@cache
+def _reference(modules: tuple[str, ...]) -> dict[str, str]:
+    names = sorted({name for module in modules for name in referenced_tables(module)})
+    return {
+        name: hashlib.sha256((REFERENCE / name).read_bytes()).hexdigest()[:16] for name in names if (REFERENCE / name).exists()
+    }
+
+
+def _ingest(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    form_id = f"{values['source']}.{values['form']}"
+    source, form = trial.form(form_id)
+    table = dispatch_table("trialpipe.ingest.run", "READERS")
+    must, may = plan.form_columns(trial, form_id)
+    layout = form.model_dump(mode="json") | {"expected": must, "ignore": may}
+    spec = {"id": source.id, "reader": source.reader, "dialect": source.dialect, "forms": [layout]}
+    return spec, ("trialpipe.ingest.run", table[source.reader]) if source.reader in table else ("trialpipe.ingest.run",)
+
+
+def _clean(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    entry = plan.domain_map(trial, values["domain"])
+    table = dispatch_table("trialpipe.clean.run", "PREPARERS")
+    preparers = tuple(table[row.prepare] for row in entry.rows if row.prepare in table)
+    return {**_clean_common(trial), "domain": entry, "forms": plan.domain_forms(trial, values["domain"])}, (
+        "trialpipe.clean.run",
+        *preparers,
+    )
+
+
+def _clean_common(trial: Trial) -> dict:
+    extracts = trial.extracts
+    return {
+        "trial": trial.id,
+        "data_cutoff": trial.protocol.data_cutoff,
+        "dialects": {source.id: source.dialect for source in extracts.sources},
+        "codelists": extracts.codelists,
+        "subject_pattern": extracts.subject_pattern,
+        "checks": extracts.checks,
+    }
+
+
+def _checks(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    return {**_clean_common(trial), "domains": plan.domains(trial)}, ()
+
+
+def _derive(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    name = values["dataset"]
+    table = dispatch_table("trialpipe.derive.run", "KINDS")
+    kind = "adsl" if name == "adsl" else plan.dataset(trial.protocol, name).kind
+    spec = {
+        "dataset": name,
+        "protocol": plan.dataset_protocol(trial.protocol, name),
+        "outcomes": plan.dataset_outcomes(trial, name),
+    }
+    return spec, ("trialpipe.derive.run", table[kind])
+
+
+def _analyse(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    group = values["group"]
+    table = dispatch_table("trialpipe.analyse.run", "KINDS")
+    spec = {"protocol": plan.group_protocol(trial, group), "outcomes": plan.group_outcomes(trial, group)}
+    return spec, ("trialpipe.analyse.run", *(table[kind] for kind in plan.group_kinds(trial, group)))
+
+
+def _whole(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    return {"protocol": trial.protocol, "outcomes": trial.outcomes}, ()
+
+
+_STAGES = {
+    "ingest": _ingest,
+    "clean": _clean,
+    "checks": _checks,
+    "derive": _derive,
+    "analyse": _analyse,
+    "stack": _whole,
+    "figures": _whole,
+    "report": _whole,
+}
+
