@@ -106,12 +106,12 @@ def _sheet_table(rows: Rows, rel: str, title: str, analyte: str, bead: str | Non
 
 
 def _check(names: list[str | None], form: Dialect, where: str, row: int) -> None:
-    expected = None
-    if form.expected is not None:
-        expected = ("Type", "Well", *(i for i in form.expected if i not in (*MADE, "Type", "Well")))
-    elif "Well" not in names:
-        expected = ("Type", "Well")
-    check_columns(names, Dialect(expected=expected, ignore=(*form.ignore, *COLUMNS)), where, row)
+    if form.expected is None and "Well" in names:
+        return
+    declared = [item for item in form.expected or () if item not in MADE]
+    expected = tuple(dict.fromkeys(["Type", "Well", *declared]))
+    optional = (*form.ignore, *(column for column in COLUMNS if column not in expected))
+    check_columns(names, Dialect(expected=expected, ignore=optional), where, row)
 
 
 def _split(rows: Rows, well: int, where: str) -> tuple[Rows, list[str]]:

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from trialpipe.ingest import ages
-from trialpipe.ingest.common import ORIGIN
+from trialpipe.ingest.common import ORIGIN, integers, strings
 from trialpipe.io.errors import DataError
 
 REPORT = pa.schema([*ORIGIN, ("item", pa.string()), ("rule", pa.string())])
@@ -90,7 +90,7 @@ def gate(
             table = table.set_column(position, item, column)
             hits += found
     for item, values in added.items():
-        table = table.append_column(item, pa.array(values, pa.string()))
+        table = table.append_column(item, strings(values))
     return table, _report(table, hits)
 
 
@@ -144,7 +144,7 @@ def _column(
         shown, found = verdicts[text]
         cells.append(shown)
         hits += [(row, where, rule) for where, rule in found]
-    return pa.array(cells, pa.string()), hits
+    return strings(cells), hits
 
 
 def _judge(
@@ -204,7 +204,12 @@ def _ages(table: pa.Table, birth: str, at: str, order: str) -> tuple[dict[str, l
 def _report(table: pa.Table, hits: list[Hit]) -> pa.Table:
     places = {item: position for position, item in enumerate(table.column_names)}
     hits = sorted(hits, key=lambda hit: (hit[0], places.get(hit[1].partition(".")[0], 0), hit[1], hit[2]))
-    rows = pa.array([row for row, _, _ in hits], pa.int64())
-    origin = [table.column(name).take(rows).combine_chunks() for name, _ in ORIGIN]
-    names = [pa.array([hit[k] for hit in hits], pa.string()) for k in (1, 2)]
-    return pa.Table.from_arrays([*origin, *names], schema=REPORT)
+    files, rows, sheets = (table.column(name).to_pylist() if hits else [] for name, _ in ORIGIN)
+    arrays = [
+        strings([files[hit[0]] for hit in hits]),
+        integers([rows[hit[0]] for hit in hits]),
+        strings([sheets[hit[0]] for hit in hits]),
+        strings([hit[1] for hit in hits]),
+        strings([hit[2] for hit in hits]),
+    ]
+    return pa.Table.from_arrays(arrays, schema=REPORT)
