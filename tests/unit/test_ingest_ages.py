@@ -3,7 +3,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialpipe.ingest.ages import age, bounds
@@ -21,6 +21,7 @@ def _anniversaries(born: dt.date, at: dt.date, step: int) -> int:
     return count
 
 
+@settings(deadline=None)
 @given(DATES, DATES)
 def test_age_counts_anniversaries(one, other):
     born, at = sorted((one, other))

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialpipe.ingest import common
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.text(st.characters(exclude_categories=("Cs",)))))
 def test_strings_are_what_arrow_makes_of_them(values):
     array = common.strings(values)
@@ -15,6 +16,7 @@ def test_strings_are_what_arrow_makes_of_them(values):
     assert array.equals(pa.array(values, pa.string()))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-(2**31), 2**31 - 1)))
 def test_integers_are_what_arrow_makes_of_them(values):
     assert common.integers(values).equals(pa.array(values, pa.int32()))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialpipe.ingest import delimited
@@ -91,6 +91,7 @@ def _check_round_trip(table, encoding, separator, quoting):
     assert read["source_row"].to_pylist() == starts
 
 
+@settings(deadline=None)
 @given(
     tables(CELL),
     st.sampled_from(["utf-8", "utf-8-sig"]),
@@ -101,6 +102,7 @@ def test_every_text_reads_back(table, encoding, separator, quoting):
     _check_round_trip(table, encoding, separator, quoting)
 
 
+@settings(deadline=None)
 @given(tables(FRENCH), st.sampled_from(",;\t"))
 def test_every_french_text_reads_back_from_cp1252(table, separator):
     _check_round_trip(table, "cp1252", separator, csv.QUOTE_MINIMAL)

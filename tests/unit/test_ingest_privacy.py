@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialpipe.ingest import privacy
@@ -198,6 +198,7 @@ def _key(thirteen: str) -> str:
     return f"{97 - number % 97:02d}"
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from("12"),
     st.integers(0, 99),

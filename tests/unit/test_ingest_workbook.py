@@ -6,7 +6,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from helpers.xlsx import edit_part, workbook
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialpipe.ingest import workbook as reader
@@ -73,6 +73,7 @@ def test_leading_zeros_of_the_number_format():
     assert xlsx.text(_Cell(1.5, "00")) == "1.5"
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
 def test_numbers_keep_fifteen_digits(value):
     shown = xlsx.text(_Cell(value))
@@ -113,6 +114,7 @@ TEXT = st.text(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(TEXT.filter(str.strip), min_size=2, max_size=2), max_size=4))
 def test_every_text_reads_back(tmp_path_factory, rows):
     # written as inline text: a text that starts with = is no formula
