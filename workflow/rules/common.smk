@@ -80,6 +80,12 @@ def group_datasets(wildcards):
     return [f"<results>/{wildcards.trial}/derived/{name}.parquet" for name in names]
 
 
+def redacted_cells(wildcards):
+    """What the pseudonymity gate removed, per form."""
+    forms = plan.forms(TRIALS[wildcards.trial])
+    return [f"<results>/{wildcards.trial}/ingested/{source}/{form}.redacted.parquet" for source, form in forms]
+
+
 def groups(pattern):
     """Input function: ``pattern`` for every analysis group of the trial."""
     return lambda wildcards: collect(pattern, group=plan.groups(TRIALS[wildcards.trial]), trial=wildcards.trial)

@@ -27,6 +27,7 @@ rule report:
         laws="<results>/{trial}/laws.parquet",
         queries="<results>/{trial}/clean/queries.parquet",
         reconciliation="<results>/{trial}/clean/reconciliation.parquet",
+        redacted=redacted_cells,
         figures="<results>/{trial}/figures",
     output:
         "<results>/{trial}/report/index.html",

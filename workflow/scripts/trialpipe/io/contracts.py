@@ -40,7 +40,7 @@ class Contract:
 def _c(spec: str) -> tuple[Column, ...]:
     """``name type! label`` per line; ``!`` marks a column that is never null."""
     columns = []
-    for line in spec.strip().splitlines():
+    for line in filter(str.strip, spec.splitlines()):
         name, kind, label = line.split(maxsplit=2)
         columns.append(Column(name, kind.rstrip("!"), label, nullable=not kind.endswith("!")))
     return tuple(columns)

@@ -37,7 +37,16 @@ def params(base: Path, trial: Trial, stage: str, wildcards: tuple[tuple[str, str
 
 def index_spec(trials: dict[str, Trial]) -> str:
     """Spec of the front page: what identifies each trial."""
-    return as_json([{"protocol": t.protocol, "outcomes": [o.id for o in t.outcomes if o.registered]} for t in trials.values()])
+    return as_json([{"protocol": t.protocol, "outcomes": _reported(t)} for t in trials.values()])
+
+
+def _reported(trial: Trial) -> list[dict]:
+    """Outcomes that the front page counts: all but the descriptions of flow, populations and baseline."""
+    return [
+        {"id": o.id, "title": o.title, "role": o.registered.role if o.registered else "source"}
+        for o in trial.outcomes
+        if o.registered or o.section not in ("flow", "populations", "baseline")
+    ]
 
 
 def index_code(base: Path) -> dict[str, str]:

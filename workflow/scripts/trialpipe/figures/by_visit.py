@@ -1,0 +1,51 @@
+"""Median and quartiles by visit, one panel per parameter; values below the limit of quantification stand at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trialpipe.config.analyses import DescribeByVisit
+from trialpipe.config.outcomes import Outcome
+from trialpipe.config.protocol import Protocol
+from trialpipe.figures.theme import COLOURS, save_svg
+from trialpipe.figures.theme import theme as house
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def draw(rows: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protocol: Protocol) -> tuple | None:
+    """Medians with quartiles; None for a single visit, which a table says better."""
+    shown = rows[rows["statistic"].isin(["median", "q1", "q3"]) & rows["value"].notna()]
+    if shown["visit"].nunique() < 2:
+        return None
+    panels = shown["parameter"].nunique()
+    height = 3.0 if panels == 1 else 1.9 * -(-panels // 3) + 0.6
+    return shown, lambda path: save_svg(_plot(shown, analysis, panels), path, height)
+
+
+def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, panels: int) -> Any:
+    import pandas as pd
+    from plotnine import aes, element_text, facet_wrap, geom_line, geom_pointrange, ggplot, labs, scale_y_log10, theme
+
+    wide = shown.pivot_table(index=["parameter", "unit", "visit"], columns="statistic", values="value", sort=False).reset_index()
+    wide = wide.reindex(columns=["parameter", "unit", "visit", "median", "q1", "q3"])
+    visits = [v for v in analysis.visits if v in set(wide["visit"])]
+    labels = [f"{p} ({u})" for p, u in zip(wide["parameter"], wide["unit"], strict=True)]
+    wide = wide.assign(
+        visit=pd.Categorical(wide["visit"], categories=visits),
+        panel=pd.Categorical(labels, categories=list(dict.fromkeys(labels))),
+        low=wide["q1"].fillna(wide["median"]),
+        high=wide["q3"].fillna(wide["median"]),
+    ).dropna(subset=["median"])
+    plot = (
+        ggplot(wide, aes("visit", "median", ymin="low", ymax="high", group=1))
+        + geom_line(color=COLOURS[5], size=0.5)
+        + geom_pointrange(color=COLOURS[0], size=0.5)
+        + labs(x="", y="Median and quartiles")
+        + house()
+        + theme(axis_text_x=element_text(size=8))
+    )
+    if (wide["low"] > 0).all():
+        plot = plot + scale_y_log10()
+    return plot + facet_wrap("panel", scales="free_y", ncol=1 if panels == 1 else 3)

@@ -1,0 +1,61 @@
+"""Cumulative incidence curves per cause (and group) with numbers at risk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from trialpipe.config.analyses import CumulativeIncidence
+from trialpipe.config.outcomes import Outcome
+from trialpipe.config.protocol import Protocol
+from trialpipe.figures import curves
+from trialpipe.figures.survival import _stack
+from trialpipe.figures.theme import colours, save_svg
+from trialpipe.figures.theme import theme as house
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def draw(rows: pd.DataFrame, outcome: Outcome, analysis: CumulativeIncidence, protocol: Protocol) -> tuple | None:
+    """Curves per group and cause; the Overall curves only when there is no group."""
+    shown = rows[rows["analysis"].str.endswith("~curve")]
+    named = shown[shown["group"] != "Overall"]
+    shown = named if len(named) else shown
+    if shown.empty:
+        return None
+    origin = next(m.label for m in protocol.milestones if m.id == outcome.endpoint.origin)  # type: ignore[union-attr]
+    groups = list(dict.fromkeys(shown["group"]))
+    label = f"Days from {origin[0].lower()}{origin[1:]}"
+
+    def save(path: Any) -> None:
+        save_svg(_plot(shown, groups, label), path, 4.1 + 0.22 * len(groups))
+
+    return shown, save
+
+
+def _plot(shown: pd.DataFrame, groups: list[str], label: str) -> Any:
+    import pandas as pd
+    from plotnine import aes, geom_step, ggplot, labs, scale_color_manual, scale_linetype_manual, scale_x_continuous, scale_y_continuous, theme
+
+    by = ["group", "category"]
+    curve = curves.steps(shown.assign(category=shown["category"].fillna("")), "cif", 0.0, by)
+    causes = list(dict.fromkeys(curve["category"]))
+    lines = causes if len(groups) == 1 else groups
+    curve["line"] = pd.Categorical(curve["category" if len(groups) == 1 else "group"], categories=lines)
+    curve["cause"] = pd.Categorical(curve["category"], categories=causes)
+    limits = (0.0, float(curve["time"].max()))
+    ticks = curves.breaks(limits[1])
+    kinds = ["solid", "dashed", "dotted", "dashdot"]
+    top = (
+        ggplot(curve, aes("time", "cif", color="line", linetype="cause", group="group + '/' + category"))
+        + geom_step(size=0.9)
+        + scale_color_manual(values=dict(zip(lines, colours(len(lines)), strict=True)))
+        + scale_linetype_manual(values=dict(zip(causes, [kinds[i % 4] for i in range(len(causes))], strict=True)), guide=None)
+        + scale_x_continuous(breaks=ticks, labels=[curves.day(t) for t in ticks], limits=limits, expand=(0.02, 0))
+        + scale_y_continuous(limits=(0, 1), breaks=[0, 0.25, 0.5, 0.75, 1], expand=(0.01, 0))
+        + labs(x="", y="Cumulative incidence")
+        + house()
+        + theme(legend_position="top" if len(lines) > 1 else "none")
+    )
+    table = curves.risk_table(curves.at_risk(shown, ticks), ticks, limits, groups, label)
+    return _stack(top, table, len(groups))

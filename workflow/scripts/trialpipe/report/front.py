@@ -1,0 +1,31 @@
+"""Facts of the front page: a card per trial, read from its results."""
+
+from __future__ import annotations
+
+from trialpipe.report.run import headline
+from trialpipe.report.tables import NOT_DONE, Row
+
+
+def cards(specs: list[dict], results: list[list[Row]]) -> list[dict[str, object]]:
+    """One dictionary per trial for the template; ``specs`` and ``results`` are in the same order."""
+    return [_card(spec["protocol"], spec["outcomes"], sorted(rows, key=lambda r: r["order"])) for spec, rows in zip(specs, results, strict=True)]  # type: ignore[arg-type, return-value]
+
+
+def _card(protocol: dict, outcomes: list[dict], rows: list[Row]) -> dict[str, object]:
+    reported = [o for o in outcomes if _is_reported([r for r in rows if r["outcome"] == o["id"]])]
+    primary = [o for o in outcomes if o["role"] == "primary"]
+    return {
+        "trial": protocol["trial"],
+        "acronym": protocol["acronym"],
+        "title": protocol["title"],
+        "synthetic": protocol["synthetic"],
+        "planned": protocol["design"]["planned_n"],
+        "n": next((str(r["formatted"]) for r in rows if r["statistic"] == "n" and r["dataset"] == "adsl"), ""),
+        "reported": len(reported),
+        "outcomes": len(outcomes),
+        "primary": [(o["title"], headline([r for r in rows if r["outcome"] == o["id"]])) for o in primary],
+    }
+
+
+def _is_reported(rows: list[Row]) -> bool:
+    return any(r["value"] is not None for r in rows) and not any(r["note"] == NOT_DONE for r in rows)

@@ -1,0 +1,53 @@
+"""Words of the report that are made from configuration: estimands, designs, intervals of days."""
+
+from __future__ import annotations
+
+from trialpipe.config.outcomes import Outcome
+from trialpipe.config.protocol import Protocol
+
+STRATEGIES = {
+    "treatment_policy": "treatment policy (counted whatever happens after it)",
+    "composite_failure": "composite (counts as failure)",
+    "hypothetical": "hypothetical (as if it had not happened)",
+    "while_on_treatment": "while on treatment (observation ends with it)",
+    "principal_stratum": "principal stratum",
+    "terminal_by_definition": "terminal by definition of the endpoint",
+}
+ROLES = {
+    "primary": "Primary outcome",
+    "secondary": "Secondary outcome",
+    "described": "Promised in the registry's text",
+    "assumed": "Assumed outcome",
+}
+ALLOCATIONS = {"single_arm": "single arm", "randomised": "randomised", "observational": "observational"}
+SECTIONS = {
+    "flow": "Patient flow and populations",
+    "populations": "Patient flow and populations",
+    "baseline": "Baseline",
+    "efficacy": "Efficacy",
+    "safety": "Safety",
+    "pk": "Pharmacokinetics",
+    "biomarkers": "Biomarkers",
+}
+
+
+def estimand(outcome: Outcome, protocol: Protocol) -> list[tuple[str, str]]:
+    """The five attributes of ICH E9(R1) as (attribute, words)."""
+    populations = {p.id: p.label for p in protocol.populations}
+    events = {e.id: e.label for e in protocol.intercurrent_events}
+    found = outcome.estimand
+    handled = [f"{events[name]}: {STRATEGIES[strategy]}" for name, strategy in found.intercurrent.items()]
+    return [
+        ("Population", populations[found.population]),
+        ("Treatment", found.treatment),
+        ("Variable", found.variable),
+        ("Intercurrent events", "; ".join(handled) or "none declared"),
+        ("Summary", found.summary),
+    ]
+
+
+def clock(protocol: Protocol) -> str:
+    """How days are counted in this trial."""
+    origin = next(m.label for m in protocol.milestones if m.id == protocol.time.origin)
+    first = f"D{protocol.time.first_day}"
+    return f"Origin: {origin.lower()} ({first}). Times in tables are elapsed days from the origin named there, {first} = 0."
