@@ -78,6 +78,7 @@ class ConfigError(Exception):
     """
 
     problems: tuple[Problem, ...] = ()
+    for_user = True
 
     def __init__(self, problems: str | Iterable[Problem]) -> None:
         if isinstance(problems, str):
@@ -159,9 +160,12 @@ def _problem(document: Document, model: Any, detail: dict[str, Any]) -> Located:
     if kind == "missing" and isinstance(path[-1], str):
         path, message = path[:-1], f"key '{path[-1]}' is missing"
     elif kind == "missing":
-        path, message = path[:-1], f"has {path[-1]} items; more are needed"
+        path, message = path[:-1], f"has too few items, {path[-1]}"
     elif kind == "extra_forbidden":
-        message = _unknown_key(path[-1], place.owner)
+        return document.key_marks[path], key_text(data, path), _unknown_key(path[-1], place.owner)
+    elif place.is_key:
+        message = "key " + _wrong_value(path[-1], kind, detail["msg"], context, place.hint)
+        return document.key_marks[path], key_text(data, path), message
     elif kind == "union_tag_not_found":
         message = f"key '{TAG}' is missing"
     elif kind == "union_tag_invalid":
@@ -207,10 +211,17 @@ class _Place(NamedTuple):
     """The model that has or lacks the last key."""
     hint: str | None
     """Description of the last field."""
+    is_key: bool
+    """The key itself is wrong, not its value."""
 
 
 def _place(model: Any, data: Any, loc: Sequence[str | int]) -> _Place:
-    """Follow pydantic's location through the model and the data side by side."""
+    """Follow pydantic's location through the model and the data side by side.
+
+    Beside keys and item numbers a location holds the tag of each member of a union, and ``[key]`` at its end
+    for a key of a mapping. A label that the model does not explain is left out if the document has no
+    such key.
+    """
     path: list[str | int] = []
     annotation, node, owner, hint = model, data, None, None
     todo = list(loc)
@@ -222,12 +233,14 @@ def _place(model: Any, data: Any, loc: Sequence[str | int]) -> _Place:
         if member is not None:
             annotation = member
             continue
-        if step == "[key]" or (annotation is None and _get(node, step) is None and todo):
+        if annotation is None and _get(node, step) is None and todo:
             continue
+        if todo == ["[key]"]:
+            return _Place((*path, step), None, _bare(get_args(annotation)[0])[1], True)
         annotation, owner, hint = _inside(annotation, step)
         path.append(step)
         node = _get(node, step)
-    return _Place(tuple(path), owner, _bare(annotation)[1] or hint)
+    return _Place(tuple(path), owner, _bare(annotation)[1] or hint, False)
 
 
 def _bare(annotation: Any) -> tuple[Any, str | None]:

@@ -83,7 +83,7 @@ def parse_text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{shown(value)} is not a text")
     if not value.strip():
-        raise ValueError("is empty; text is needed")
+        raise ValueError(f"{shown(value.strip())} is empty; text is needed")
     return value.strip()
 
 
