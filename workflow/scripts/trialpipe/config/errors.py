@@ -160,7 +160,7 @@ def _problem(document: Document, model: Any, detail: dict[str, Any]) -> Located:
     if kind == "missing" and isinstance(path[-1], str):
         path, message = path[:-1], f"key '{path[-1]}' is missing"
     elif kind == "missing":
-        path, message = path[:-1], f"has too few items, {path[-1]}"
+        path, message = path[:-1], "has too few items"
     elif kind == "extra_forbidden":
         return document.key_marks[path], key_text(data, path), _unknown_key(path[-1], place.owner)
     elif place.is_key:
@@ -170,7 +170,7 @@ def _problem(document: Document, model: Any, detail: dict[str, Any]) -> Located:
         message = f"key '{TAG}' is missing"
     elif kind == "union_tag_invalid":
         path = (*path, TAG)
-        message = _not_one_of(context["tag"], context["expected_tags"])
+        message = _not_one_of(_value(data, path), context["expected_tags"])
     else:
         path = _known(document, path)
         message = _wrong_value(_value(data, path), kind, detail["msg"], context, place.hint)
@@ -186,7 +186,8 @@ def _not_one_of(value: object, expected: str) -> str:
     """``expected`` is pydantic's list, such as ``'a', 'b' or 'c'``."""
     choices = re.findall(r"'((?:[^'\\]|\\.)*)'|(-?\d+)", expected)
     texts = [text or number for text, number in choices]
-    return f"{shown(value)} is not one of {', '.join(texts)}{did_you_mean(value, texts)}"
+    listed = ", ".join(text if re.search(r"\w", text) else shown(text) for text in texts)
+    return f"{shown(value)} is not one of {listed}{did_you_mean(value, texts)}"
 
 
 def _wrong_value(value: Any, kind: str, text: str, context: dict[str, Any], hint: str | None) -> str:
