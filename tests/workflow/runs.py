@@ -42,7 +42,9 @@ def accept(folder: Path, trial: str, code: Path = REPO) -> subprocess.CompletedP
     return python(folder, "-m", "trialpipe.provenance.accept", "--trial", trial, code=code)
 
 
-def python(folder: Path, *arguments: str, code: Path = REPO, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def python(
+    folder: Path, *arguments: str, code: Path = REPO, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """This interpreter in ``folder`` with the library of ``code`` on its path."""
     environment = {**os.environ, "PYTHONPATH": str(code / "workflow" / "scripts"), **(env or {})}
     return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
@@ -53,7 +55,14 @@ def snakemake(
 ) -> subprocess.CompletedProcess[str]:
     """Snakemake in ``folder`` with the Snakefile and default profile of ``code`` (default: the folder itself)."""
     code = code or folder
-    command = ["-m", "snakemake", "-s", str(code / "Snakefile"), "--workflow-profile", str(code / "profiles" / "default")]
+    command = [
+        "-m",
+        "snakemake",
+        "-s",
+        str(code / "Snakefile"),
+        "--workflow-profile",
+        str(code / "profiles" / "default"),
+    ]
     return python(folder, *command, "--directory", str(folder), *arguments, code=code, env=env)
 
 
@@ -73,4 +82,8 @@ def planned(folder: Path, *arguments: str, code: Path | None = None) -> set[str]
 
 def files(folder: Path) -> dict[str, bytes]:
     """Every file below a folder with its bytes."""
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ".snakemake_timestamp"}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.name != ".snakemake_timestamp"
+    }

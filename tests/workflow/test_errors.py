@@ -35,19 +35,42 @@ def write(name: str, data: bytes) -> Callable[[Path], None]:
 PROTOCOL, EXTRACTS, OUTCOMES = (f"config/trials/toy/{name}.yaml" for name in ("protocol", "extracts", "outcomes"))
 CASES = {
     "missing extract": (remove("extracts/pk.csv"), False, ["extracts/pk.csv", "is missing"]),
-    "wrong sha256": (edit("extracts/pk.csv", "12.5", "12.6"), False, ["extracts/pk.csv", "sha256 differs", "make accept"]),
+    "wrong sha256": (
+        edit("extracts/pk.csv", "12.5", "12.6"),
+        False,
+        ["extracts/pk.csv", "sha256 differs", "make accept"],
+    ),
     "empty file": (write("extracts/pk.csv", b""), False, ["extracts/pk.csv", "is empty"]),
     "wrong encoding": (
-        write("extracts/ae.csv", "id,term,pt,soc,start,grade,serious\nT-01,fi\u00e8vre,Pyrexia,General,2021-01-10,1,N\n".encode("cp1252")),
+        write(
+            "extracts/ae.csv",
+            "id,term,pt,soc,start,grade,serious\nT-01,fi\u00e8vre,Pyrexia,General,2021-01-10,1,N\n".encode("cp1252"),
+        ),
         True,
         ["ae.csv:2", "utf-8"],
     ),
     "unknown column": (edit("extracts/pk.csv", "lloq", "lloqq"), True, ["pk.csv", "lloqq"]),
     "missing column": (edit("extracts/labs.csv", "ferritin", "ferritine"), True, ["labs.csv", "ferritin"]),
-    "misspelt key": (edit(PROTOCOL, "data_cutoff", "data_cutof"), False, [f"{PROTOCOL}:8", "data_cutof", "data_cutoff"]),
-    "duplicate key": (edit(PROTOCOL, "sponsor: ", "title: again\nsponsor: "), False, [f"{PROTOCOL}:4", "title"]),
-    "bad duration": (edit(OUTCOMES, "horizon: 91 days", "horizon: 8 wekks"), False, [OUTCOMES, "horizon", "'8 wekks'", "8 weeks"]),
-    "unknown milestone": (edit(OUTCOMES, "event: death", "event: deth"), False, [OUTCOMES, "'deth'", "death"]),
+    "misspelt key": (
+        edit(PROTOCOL, "data_cutoff", "data_cutof"),
+        False,
+        [f"{PROTOCOL}:8", "data_cutof", "data_cutoff"],
+    ),
+    "duplicate key": (
+        edit(PROTOCOL, "sponsor: ", "title: again\nsponsor: "),
+        False,
+        [f"{PROTOCOL}:4", "title"],
+    ),
+    "bad duration": (
+        edit(OUTCOMES, "horizon: 91 days", "horizon: 8 wekks"),
+        False,
+        [OUTCOMES, "horizon", "'8 wekks'", "8 weeks"],
+    ),
+    "unknown milestone": (
+        edit(OUTCOMES, "event: death", "event: deth"),
+        False,
+        [OUTCOMES, "'deth'", "death"],
+    ),
 }
 
 

@@ -97,8 +97,16 @@ def test_changed_function_reruns_the_jobs_that_reach_it(done: Path, tmp_path: Pa
     shutil.copytree(done, run)
     assert planned(run, code=code) == set()
     module = code / "workflow" / "scripts" / "trialpipe" / "stats" / "km.py"
-    module.write_text(module.read_text(encoding="utf-8") + "\n\ndef _unused() -> int:\n    return 1\n", encoding="utf-8")
-    assert planned(run, code=code) == {"analyse toy survival", "stack toy", "figures toy", "report toy", "index"}
+    module.write_text(
+        module.read_text(encoding="utf-8") + "\n\ndef _unused() -> int:\n    return 1\n", encoding="utf-8"
+    )
+    assert planned(run, code=code) == {
+        "analyse toy survival",
+        "stack toy",
+        "figures toy",
+        "report toy",
+        "index",
+    }
 
 
 def test_comment_in_code_has_nothing_to_do(done: Path, tmp_path: Path) -> None:

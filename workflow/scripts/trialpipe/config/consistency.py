@@ -15,7 +15,11 @@ Fault = tuple[str, tuple[str | int, ...], str]
 
 
 def check_trial(
-    protocol: Protocol, extracts: Extracts, outcomes: Outcomes, documents: dict[str, Document], shown: dict[str, str]
+    protocol: Protocol,
+    extracts: Extracts,
+    outcomes: Outcomes,
+    documents: dict[str, Document],
+    shown: dict[str, str],
 ) -> None:
     """Raise ConfigError with one line per undeclared or repeated name, each with file, line and cure."""
     faults = [*_protocol(protocol, extracts), *_extracts(extracts), *_outcomes(protocol, outcomes)]
@@ -93,8 +97,12 @@ def _protocol(protocol: Protocol, extracts: Extracts) -> list[Fault]:
         faults += dataset_faults
         uses_d += dataset_domains
     faults += _each("protocol", "domain of extracts.yaml", domains, uses_d)
-    faults += _repeated("protocol", "milestone", [(("milestones", i, "id"), m.id) for i, m in enumerate(protocol.milestones)])
-    return faults + _repeated("protocol", "dataset", [(("datasets", i, "id"), d.id) for i, d in enumerate(protocol.datasets)])
+    faults += _repeated(
+        "protocol", "milestone", [(("milestones", i, "id"), m.id) for i, m in enumerate(protocol.milestones)]
+    )
+    return faults + _repeated(
+        "protocol", "dataset", [(("datasets", i, "id"), d.id) for i, d in enumerate(protocol.datasets)]
+    )
 
 
 def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault], list]:
@@ -111,7 +119,12 @@ def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault
         faults += _each("protocol", "dataset", ids, [((*at, "inputs"), name) for name in entry.inputs])
     if entry.kind == "response_time":
         faults += _each("protocol", "dataset", ids, [((*at, "source"), entry.source)])
-        faults += _each("protocol", "milestone", milestone_names(protocol), [((*at, "competing"), n) for n in entry.competing])
+        faults += _each(
+            "protocol",
+            "milestone",
+            milestone_names(protocol),
+            [((*at, "competing"), n) for n in entry.competing],
+        )
     if entry.kind == "adverse_events":
         uses = [((*at, "windows", j), name) for j, w in enumerate(entry.windows) for name in (w.start, *w.ends)]
         faults += _each("protocol", "milestone", milestone_names(protocol), uses)
@@ -155,9 +168,17 @@ def _outcome(protocol: Protocol, at: tuple[str | int, ...], outcome: Outcome) ->
         named += [((*at, "endpoint"), name) for name in names]
     faults = _each("outcomes", "milestone", milestone_names(protocol), named)
     faults += _each("outcomes", "dataset", datasets, [((*at, "endpoint", "dataset"), endpoint.dataset)])
-    faults += _each("outcomes", "population", populations, [((*at, "estimand", "population"), outcome.estimand.population)])
     faults += _each(
-        "outcomes", "intercurrent event", events, [((*at, "estimand", "intercurrent", n), n) for n in outcome.estimand.intercurrent]
+        "outcomes",
+        "population",
+        populations,
+        [((*at, "estimand", "population"), outcome.estimand.population)],
+    )
+    faults += _each(
+        "outcomes",
+        "intercurrent event",
+        events,
+        [((*at, "estimand", "intercurrent", n), n) for n in outcome.estimand.intercurrent],
     )
     if endpoint.kind in ("state_at_horizon", "time_to_event") and outcome.paramcd is None:
         faults.append(("outcomes", at, "paramcd is missing; a time endpoint needs a code of its own, e.g. OS"))
@@ -166,5 +187,8 @@ def _outcome(protocol: Protocol, at: tuple[str | int, ...], outcome: Outcome) ->
     uses = [((*at, "analyses", j, "population"), a.population) for j, a in enumerate(outcome.analyses)]
     faults += _each("outcomes", "population", populations, uses)
     return faults + _each(
-        "outcomes", "dataset", datasets, [((*at, "analyses", j, "dataset"), a.dataset) for j, a in enumerate(outcome.analyses)]
+        "outcomes",
+        "dataset",
+        datasets,
+        [((*at, "analyses", j, "dataset"), a.dataset) for j, a in enumerate(outcome.analyses)],
     )

@@ -39,7 +39,9 @@ class Privacy(Strict):
 
     derive_age: DeriveAge | None = None
     patterns: dict[Name, Text] = Field({}, description="extra content rules: name to regular expression")
-    allow: dict[Item, tuple[Name, ...]] = Field({}, description="rules that do not apply to an item, e.g. a tube number")
+    allow: dict[Item, tuple[Name, ...]] = Field(
+        {}, description="rules that do not apply to an item, e.g. a tube number"
+    )
 
 
 class Form(Strict):

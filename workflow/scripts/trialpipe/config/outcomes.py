@@ -24,7 +24,10 @@ class StateAtHorizon(Strict):
     horizon: Duration
     terminal: Name | None = None
     death: Name = "death"
-    success: Annotated[tuple[Literal["reached", "alive"], ...], BeforeValidator(_as_list)] = ("reached", "alive")
+    success: Annotated[tuple[Literal["reached", "alive"], ...], BeforeValidator(_as_list)] = (
+        "reached",
+        "alive",
+    )
     lost: Literal["failure", "success", "exclude"] = "failure"
     labels: dict[Literal["reached", "alive", "dead", "lost", "success"], Text] = {}
 

@@ -73,7 +73,20 @@ def form_columns(trial: Trial, form_id: str) -> tuple[list[str] | None, list[str
 POSITION = "source_row"
 """Pseudo-item for sources without a patient number: the line in the file."""
 
-_ITEM_KEYS = ("item", "time", "unit_item", "result", "low", "high", "subject", "site", "code", "lloq", "uloq", "date")
+_ITEM_KEYS = (
+    "item",
+    "time",
+    "unit_item",
+    "result",
+    "low",
+    "high",
+    "subject",
+    "site",
+    "code",
+    "lloq",
+    "uloq",
+    "date",
+)
 
 
 def _items(value: object, key: str | None = None) -> list[str]:
@@ -81,7 +94,11 @@ def _items(value: object, key: str | None = None) -> list[str]:
     if isinstance(value, str):
         return [value] if key in _ITEM_KEYS else []
     if isinstance(value, list):
-        return [item for entry in value for item in _items({**entry, "code": None} if isinstance(entry, dict) else entry, key)]
+        return [
+            item
+            for entry in value
+            for item in _items({**entry, "code": None} if isinstance(entry, dict) else entry, key)
+        ]
     if isinstance(value, dict):
         if key == "join":
             return []
@@ -124,7 +141,13 @@ def dataset_inputs(trial: Trial, name: str) -> tuple[list[str], list[str]]:
 
 def dataset_protocol(protocol: Protocol, name: str) -> Protocol:
     """The part of the protocol a dataset depends on, the rest blanked, so that other edits do not rerun it."""
-    blank: dict[str, object] = {"assumptions": (), "registry_errors": (), "title": "-", "source": "-", "sponsor": "-"}
+    blank: dict[str, object] = {
+        "assumptions": (),
+        "registry_errors": (),
+        "title": "-",
+        "source": "-",
+        "sponsor": "-",
+    }
     blank["identifiers"] = {}
     if name == "adsl":
         return protocol.model_copy(update={**blank, "visit_sets": (), "datasets": (), "intercurrent_events": ()})

@@ -218,12 +218,7 @@ class StateDataset(Strict):
 
 
 Dataset = Annotated[
-    FindingsDataset
-    | ResponseDataset
-    | ResponseTimeDataset
-    | AdverseEventsDataset
-    | TimeToEventDataset
-    | StateDataset,
+    FindingsDataset | ResponseDataset | ResponseTimeDataset | AdverseEventsDataset | TimeToEventDataset | StateDataset,
     Field(discriminator="kind"),
 ]
 

@@ -19,9 +19,9 @@ class Site(Strict):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    trials: Annotated[
-        tuple[Id, ...], BeforeValidator(lambda v: v.split(",") if isinstance(v, str) else (v or ()))
-    ] = Field((), description="trials to run; empty: every folder under trials_dir")
+    trials: Annotated[tuple[Id, ...], BeforeValidator(lambda v: v.split(",") if isinstance(v, str) else (v or ()))] = (
+        Field((), description="trials to run; empty: every folder under trials_dir")
+    )
     trials_dir: str = "config/trials"
     data_root: str = "."
     data_roots: dict[Id, str] = {}
@@ -45,7 +45,9 @@ def parse_site(config: Mapping[str, object]) -> Site:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"config/config.yaml {key}: {first['msg']} - known keys: {', '.join(Site.model_fields)}") from None
+        raise ConfigError(
+            f"config/config.yaml {key}: {first['msg']} - known keys: {', '.join(Site.model_fields)}"
+        ) from None
 
 
 def load_trials(config: Mapping[str, object]) -> dict[str, Trial]:

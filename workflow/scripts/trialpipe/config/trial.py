@@ -55,7 +55,9 @@ def load_trial(trials: Path, trial: str, data_root: str = ".") -> Trial:
     """
     folder = trials / trial
     if not folder.is_dir():
-        raise ConfigError(f"{folder.as_posix()}: no such trial; the folder must hold protocol.yaml, extracts.yaml, outcomes.yaml")
+        raise ConfigError(
+            f"{folder.as_posix()}: no such trial; the folder must hold protocol.yaml, extracts.yaml, outcomes.yaml"
+        )
     documents = {name: load(folder / f"{name}.yaml") for name in ("protocol", "extracts", "outcomes")}
     shown = {name: (folder / f"{name}.yaml").as_posix() for name in documents}
     protocol = validate(documents["protocol"], Protocol, shown["protocol"])
@@ -65,7 +67,13 @@ def load_trial(trials: Path, trial: str, data_root: str = ".") -> Trial:
         raise ConfigError(f"{shown['protocol']}: trial: '{protocol.trial}' is not the folder's name '{trial}'")
     check_trial(protocol, extracts, outcomes, documents, shown)
     return Trial(
-        trial, folder, protocol, extracts, outcomes.outcomes, read_lock(folder / LOCK), Path(data_root) / extracts.root
+        trial,
+        folder,
+        protocol,
+        extracts,
+        outcomes.outcomes,
+        read_lock(folder / LOCK),
+        Path(data_root) / extracts.root,
     )
 
 

@@ -26,9 +26,21 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protoc
 
 def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, panels: int) -> Any:
     import pandas as pd
-    from plotnine import aes, element_text, facet_wrap, geom_line, geom_pointrange, ggplot, labs, scale_y_log10, theme
+    from plotnine import (
+        aes,
+        element_text,
+        facet_wrap,
+        geom_line,
+        geom_pointrange,
+        ggplot,
+        labs,
+        scale_y_log10,
+        theme,
+    )
 
-    wide = shown.pivot_table(index=["parameter", "unit", "visit"], columns="statistic", values="value", sort=False).reset_index()
+    wide = shown.pivot_table(
+        index=["parameter", "unit", "visit"], columns="statistic", values="value", sort=False
+    ).reset_index()
     wide = wide.reindex(columns=["parameter", "unit", "visit", "median", "q1", "q3"])
     visits = [v for v in analysis.visits if v in set(wide["visit"])]
     labels = [f"{p} ({u})" for p, u in zip(wide["parameter"], wide["unit"], strict=True)]

@@ -58,10 +58,22 @@ def at_risk(rows: pd.DataFrame, ticks: list[float]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def risk_table(counts: pd.DataFrame, ticks: list[float], limits: tuple[float, float], groups: list[str], label: str) -> Any:
+def risk_table(
+    counts: pd.DataFrame, ticks: list[float], limits: tuple[float, float], groups: list[str], label: str
+) -> Any:
     """The rows under a curve: number at risk per group, on the same time axis."""
     import pandas as pd
-    from plotnine import aes, element_blank, element_text, geom_text, ggplot, labs, scale_x_continuous, scale_y_discrete, theme
+    from plotnine import (
+        aes,
+        element_blank,
+        element_text,
+        geom_text,
+        ggplot,
+        labs,
+        scale_x_continuous,
+        scale_y_discrete,
+        theme,
+    )
 
     from trialpipe.figures.theme import theme as house
 

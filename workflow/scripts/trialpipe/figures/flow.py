@@ -48,7 +48,11 @@ def _svg(analysis: Flow, counts: dict[str, str]) -> str:
 
 
 def _place(
-    name: str, level: int, left: float, children: dict[str | None, list[str]], place: dict[str, tuple[float, int]]
+    name: str,
+    level: int,
+    left: float,
+    children: dict[str | None, list[str]],
+    place: dict[str, tuple[float, int]],
 ) -> float:
     """Centre ``name`` over its children; returns the right edge used."""
     below = children.get(name, [])
@@ -66,9 +70,16 @@ def _box(x: float, y: float, label: str, count: str) -> list[str]:
     middle = x + BOX / 2
     lines = _wrap(label, 27)
     top = y + HEIGHT / 2 - (len(lines) - 1) * 8 + 4 - 7
-    text = "".join(f'<text x="{middle:.1f}" y="{top + 16 * i:.1f}" text-anchor="middle">{escape(line)}</text>' for i, line in enumerate(lines))
+    text = "".join(
+        f'<text x="{middle:.1f}" y="{top + 16 * i:.1f}" text-anchor="middle">{escape(line)}</text>'
+        for i, line in enumerate(lines)
+    )
     number = f'<text x="{middle:.1f}" y="{top + 16 * len(lines):.1f}" text-anchor="middle" font-weight="700">n = {escape(count)}</text>'
-    return [f'<rect x="{x:.1f}" y="{y:.1f}" width="{BOX}" height="{HEIGHT}" rx="4" fill="#f4f6f9" stroke="#1f4e79"/>', text, number]
+    return [
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{BOX}" height="{HEIGHT}" rx="4" fill="#f4f6f9" stroke="#1f4e79"/>',
+        text,
+        number,
+    ]
 
 
 def _line(parent: tuple[float, int], child: tuple[float, int]) -> str:

@@ -35,7 +35,17 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: CumulativeIncidence, pr
 
 def _plot(shown: pd.DataFrame, groups: list[str], label: str) -> Any:
     import pandas as pd
-    from plotnine import aes, geom_step, ggplot, labs, scale_color_manual, scale_linetype_manual, scale_x_continuous, scale_y_continuous, theme
+    from plotnine import (
+        aes,
+        geom_step,
+        ggplot,
+        labs,
+        scale_color_manual,
+        scale_linetype_manual,
+        scale_x_continuous,
+        scale_y_continuous,
+        theme,
+    )
 
     by = ["group", "category"]
     curve = curves.steps(shown.assign(category=shown["category"].fillna("")), "cif", 0.0, by)
@@ -50,7 +60,9 @@ def _plot(shown: pd.DataFrame, groups: list[str], label: str) -> Any:
         ggplot(curve, aes("time", "cif", color="line", linetype="cause", group="group + '/' + category"))
         + geom_step(size=0.9)
         + scale_color_manual(values=dict(zip(lines, colours(len(lines)), strict=True)))
-        + scale_linetype_manual(values=dict(zip(causes, [kinds[i % 4] for i in range(len(causes))], strict=True)), guide=None)
+        + scale_linetype_manual(
+            values=dict(zip(causes, [kinds[i % 4] for i in range(len(causes))], strict=True)), guide=None
+        )
         + scale_x_continuous(breaks=ticks, labels=[curves.day(t) for t in ticks], limits=limits, expand=(0.02, 0))
         + scale_y_continuous(limits=(0, 1), breaks=[0, 0.25, 0.5, 0.75, 1], expand=(0.01, 0))
         + labs(x="", y="Cumulative incidence")

@@ -26,12 +26,23 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: ResponseByVisit, protoc
 
 def _plot(shown: pd.DataFrame, analysis: ResponseByVisit) -> Any:
     import pandas as pd
-    from plotnine import aes, geom_pointrange, ggplot, labs, position_dodge, scale_color_manual, scale_y_continuous
+    from plotnine import (
+        aes,
+        geom_pointrange,
+        ggplot,
+        labs,
+        position_dodge,
+        scale_color_manual,
+        scale_y_continuous,
+    )
 
     wide = shown.pivot_table(index=["visit", "category"], columns="statistic", values="value", sort=False).reset_index()
     levels = list(dict.fromkeys(wide["category"]))
     visits = [v for v in analysis.visits if v in set(wide["visit"])]
-    wide = wide.assign(visit=pd.Categorical(wide["visit"], categories=visits), category=pd.Categorical(wide["category"], categories=levels))
+    wide = wide.assign(
+        visit=pd.Categorical(wide["visit"], categories=visits),
+        category=pd.Categorical(wide["category"], categories=levels),
+    )
     return (
         ggplot(wide, aes("visit", "percent", ymin="lower", ymax="upper", color="category"))
         + geom_pointrange(position=position_dodge(width=0.4), size=0.6)

@@ -49,13 +49,20 @@ def _plot(shown: pd.DataFrame, groups: list[str], label: str) -> Any:
 
     curve = curves.steps(shown, "survival", 1.0, ["group"])
     curve["group"] = pd.Categorical(curve["group"], categories=groups)
-    censored = shown[(shown["statistic"] == "n_censor") & (shown["value"] > 0)][["group", "time"]].merge(curve, on=["group", "time"])
+    censored = shown[(shown["statistic"] == "n_censor") & (shown["value"] > 0)][["group", "time"]].merge(
+        curve, on=["group", "time"]
+    )
     limits = (0.0, float(curve["time"].max()))
     ticks = curves.breaks(limits[1])
     palette = dict(zip(groups, colours(len(groups)), strict=True))
     top = (
         ggplot(curve, aes("time", "survival", color="group", fill="group"))
-        + geom_ribbon(aes(ymin="lower", ymax="upper"), data=curves.stairs(curve, "survival", ["group"]), alpha=0.12, color="none")
+        + geom_ribbon(
+            aes(ymin="lower", ymax="upper"),
+            data=curves.stairs(curve, "survival", ["group"]),
+            alpha=0.12,
+            color="none",
+        )
         + geom_step(size=0.9)
         + geom_point(data=censored, shape="|", size=2.4)
         + scale_color_manual(values=palette)

@@ -39,7 +39,14 @@ def save_svg(plot: Any, path: Path, height: float) -> None:
     mpl.rcParams.update({"svg.hashsalt": "trialpipe", "svg.fonttype": "path"})
     partial = path.with_name(path.name + ".partial")
     plot.save(
-        partial, format="svg", width=WIDTH, height=height, units="in", limitsize=False, verbose=False, metadata={"Date": None, "Creator": None}
+        partial,
+        format="svg",
+        width=WIDTH,
+        height=height,
+        units="in",
+        limitsize=False,
+        verbose=False,
+        metadata={"Date": None, "Creator": None},
     )
     text = partial.read_text(encoding="utf-8")
     start = text.index("<svg")

@@ -13,6 +13,8 @@ class DataError(Exception):
     line in the file as a person counts.
     """
 
+    for_user = True
+
     def __init__(
         self,
         file: str | None = None,

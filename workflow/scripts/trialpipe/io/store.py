@@ -56,9 +56,7 @@ def write(frame: pd.DataFrame, path: str | Path, contract: Contract) -> None:
         row = ordered.loc[duplicated, list(contract.key)].iloc[0].to_dict()
         raise ContractError(f"{contract.name}: key {row} is not unique")
     arrays = [_array(ordered[c.name], c, contract) for c in columns]
-    fields = [
-        pa.field(c.name, _ARROW[c.type], metadata={"label": c.label, "type": c.type}) for c in columns
-    ]
+    fields = [pa.field(c.name, _ARROW[c.type], metadata={"label": c.label, "type": c.type}) for c in columns]
     write_arrow(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path, {"contract": contract.name})
 
 
@@ -69,9 +67,13 @@ def read_arrow(path: str | Path, columns: list[str] | None = None) -> pa.Table:
 
 def read(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
     """The frame at ``path``: text as object with None, Int64, float64, boolean, datetime64[ns], lists."""
+    return frame(read_arrow(path, columns))
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """An Arrow table as a frame with the types named in ``read``."""
     import pandas as pd
 
-    table = read_arrow(path, columns)
     frame = table.to_pandas(
         date_as_object=False,
         types_mapper={pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get,
@@ -89,9 +91,7 @@ def empty(contract: Contract) -> pd.DataFrame:
     import pandas as pd
 
     kinds = {"text": "object", "list": "object", "int": "Int64", "float": "float64", "bool": "boolean"}
-    return pd.DataFrame(
-        {c.name: pd.Series([], dtype=kinds.get(c.type, "datetime64[ns]")) for c in contract.all}
-    )
+    return pd.DataFrame({c.name: pd.Series([], dtype=kinds.get(c.type, "datetime64[ns]")) for c in contract.all})
 
 
 def labels(path: str | Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from trialpipe.config.trial import LOCK, Trial, as_json, load_trial, write_lock
 from trialpipe.io import store
 from trialpipe.io.errors import DataError
 from trialpipe.provenance.extracts import configured_files, hash_file
+from trialpipe.provenance.identity import ingest_spec
 from trialpipe.provenance.trace import results_folder
 
 
@@ -26,7 +28,11 @@ def changes(trial: Trial, results: Path) -> Iterator[str]:
     for name in present:
         path = trial.root / name
         if not path.is_file():
-            raise DataError(path.as_posix(), message="is missing", cure="put the extract there, or set data_root in config/local.yaml")
+            raise DataError(
+                path.as_posix(),
+                message="is missing",
+                cure="put the extract there, or set data_root in config/local.yaml",
+            )
         found = hash_file(path)
         if name not in trial.lock:
             yield f"new       {name} ({found.size} bytes, sha256 {found.sha256[:12]})"
@@ -41,12 +47,13 @@ def _rows(trial: Trial, name: str, results: Path) -> str:
     for source, form in plan.forms(trial):
         before = results / "ingested" / source / f"{form}.parquet"
         if name in plan.raw_files(trial, source, form) and before.exists():
-            declared = trial.form(f"{source}.{form}")
-            must, may = plan.form_columns(trial, f"{source}.{form}")
-            layout = declared[1].model_dump(mode="json") | {"expected": must, "ignore": may}
-            spec = {"id": source, "reader": declared[0].reader, "dialect": declared[0].dialect.model_dump(), "forms": [layout]}
+            spec = json.loads(as_json(ingest_spec(trial, source, form)))
             old, new = (
-                Counter(as_json({k: v for k, v in row.items() if k != "source_row"}) for row in table.to_pylist() if row["source_file"] == name)
+                Counter(
+                    as_json({k: v for k, v in row.items() if k != "source_row"})
+                    for row in table.to_pylist()
+                    if row["source_file"] == name
+                )
                 for table in (store.read_arrow(before), ingest(spec, trial.root, form)[0])
             )
             return f": {(new - old).total()} rows added or changed, {(old - new).total()} rows gone or changed"

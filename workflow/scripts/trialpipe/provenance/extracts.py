@@ -29,7 +29,11 @@ def check_extracts(trial: Trial) -> None:
     for name in configured_files(trial):
         path = trial.root / name
         if not path.is_file():
-            raise DataError(path.as_posix(), message="is missing", cure="put the extract there, or set data_root in config/local.yaml")
+            raise DataError(
+                path.as_posix(),
+                message="is missing",
+                cure="put the extract there, or set data_root in config/local.yaml",
+            )
         if path.stat().st_size == 0:
             raise DataError(path.as_posix(), message="is empty", cure="export the form again")
         if name not in trial.lock:

@@ -58,31 +58,39 @@ def index_code(base: Path) -> dict[str, str]:
 def _reference(modules: tuple[str, ...]) -> dict[str, str]:
     names = sorted({name for module in modules for name in referenced_tables(module)})
     return {
-        name: hashlib.sha256((REFERENCE / name).read_bytes()).hexdigest()[:16] for name in names if (REFERENCE / name).exists()
+        name: hashlib.sha256((REFERENCE / name).read_bytes()).hexdigest()[:16]
+        for name in names
+        if (REFERENCE / name).exists()
     }
 
 
-def _ingest(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
-    form_id = f"{values['source']}.{values['form']}"
-    source, form = trial.form(form_id)
-    table = dispatch_table("trialpipe.ingest.run", "READERS")
-    must, may = plan.form_columns(trial, form_id)
+def ingest_spec(trial: Trial, source_id: str, form_id: str) -> dict:
+    """What reading one form depends on: a source of one form, with the columns it must and may have."""
+    source, form = trial.form(f"{source_id}.{form_id}")
+    must, may = plan.form_columns(trial, f"{source_id}.{form_id}")
     layout = form.model_dump(mode="json") | {"expected": must, "ignore": may}
-    spec = {"id": source.id, "reader": source.reader, "dialect": source.dialect, "forms": [layout]}
-    return spec, ("trialpipe.ingest.run", table[source.reader]) if source.reader in table else ("trialpipe.ingest.run",)
+    return {"id": source.id, "reader": source.reader, "dialect": source.dialect, "forms": [layout]}
+
+
+def _ingest(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    spec = ingest_spec(trial, values["source"], values["form"])
+    table = dispatch_table("trialpipe.ingest.run", "READERS")
+    reader = (table[spec["reader"]],) if spec["reader"] in table else ()
+    return spec, ("trialpipe.ingest.run", *reader)
 
 
 def _clean(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
     entry = plan.domain_map(trial, values["domain"])
     table = dispatch_table("trialpipe.clean.run", "PREPARERS")
     preparers = tuple(table[row.prepare] for row in entry.rows if row.prepare in table)
-    return {**_clean_common(trial), "domain": entry, "forms": plan.domain_forms(trial, values["domain"])}, (
+    return {**clean_spec(trial), "domain": entry, "forms": plan.domain_forms(trial, values["domain"])}, (
         "trialpipe.clean.run",
         *preparers,
     )
 
 
-def _clean_common(trial: Trial) -> dict:
+def clean_spec(trial: Trial) -> dict:
+    """What cleaning any domain of a trial depends on beside the domain's own mapping."""
     extracts = trial.extracts
     return {
         "trial": trial.id,
@@ -95,7 +103,7 @@ def _clean_common(trial: Trial) -> dict:
 
 
 def _checks(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
-    return {**_clean_common(trial), "domains": plan.domains(trial)}, ()
+    return {**clean_spec(trial), "domains": plan.domains(trial)}, ()
 
 
 def _derive(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
@@ -131,4 +139,3 @@ _STAGES = {
     "figures": _whole,
     "report": _whole,
 }
-

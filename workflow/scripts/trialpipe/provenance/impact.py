@@ -35,7 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"ERROR {error}", file=sys.stderr)
         return 1
     if not graph.has(cell):
-        print(f"ERROR {given.trial} has no cell '{cell}' - rows are counted in the file, the header is row 1", file=sys.stderr)
+        print(
+            f"ERROR {given.trial} has no cell '{cell}' - rows are counted in the file, the header is row 1",
+            file=sys.stderr,
+        )
         return 1
     for line in impact(graph, cell):
         print(line)

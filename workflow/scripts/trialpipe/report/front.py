@@ -8,7 +8,10 @@ from trialpipe.report.tables import NOT_DONE, Row
 
 def cards(specs: list[dict], results: list[list[Row]]) -> list[dict[str, object]]:
     """One dictionary per trial for the template; ``specs`` and ``results`` are in the same order."""
-    return [_card(spec["protocol"], spec["outcomes"], sorted(rows, key=lambda r: r["order"])) for spec, rows in zip(specs, results, strict=True)]  # type: ignore[arg-type, return-value]
+    return [
+        _card(spec["protocol"], spec["outcomes"], sorted(rows, key=lambda r: r["order"]))
+        for spec, rows in zip(specs, results, strict=True)
+    ]  # type: ignore[arg-type, return-value]
 
 
 def _card(protocol: dict, outcomes: list[dict], rows: list[Row]) -> dict[str, object]:

@@ -17,35 +17,53 @@ TEMPLATES = Path(__file__).parent / "templates"
 MOST_QUERIES = 400
 
 
-def render(protocol: Protocol, outcomes: tuple[Outcome, ...], tables: dict[str, list[Row]], figures: dict[str, str]) -> str:
+def render(
+    protocol: Protocol, outcomes: tuple[Outcome, ...], tables: dict[str, list[Row]], figures: dict[str, str]
+) -> str:
     """The report of one trial as one HTML page without any outside reference.
 
     ``tables`` holds the rows of ``results``, ``laws``, ``queries``, ``reconciliation`` and ``redacted``; ``figures`` the
     SVG text by name (``<outcome>.<analysis>``). Text of the extracts is escaped by the template engine.
     """
     results = sorted(tables["results"], key=lambda row: row["order"])  # type: ignore[arg-type, return-value]
-    sections = [section(outcome, protocol, [r for r in results if r["outcome"] == outcome.id], figures) for outcome in outcomes]
+    sections = [
+        section(outcome, protocol, [r for r in results if r["outcome"] == outcome.id], figures) for outcome in outcomes
+    ]
     queries = tables["queries"]
-    return _environment().get_template("report.html.j2").render(
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
-        protocol=protocol,
-        allocation=text.ALLOCATIONS[protocol.design.allocation],
-        clock=text.clock(protocol),
-        descriptions=[s for s in sections if s["outcome"].registered is None and s["outcome"].section in ("flow", "populations", "baseline")],
-        outcomes=[s for s in sections if not (s["outcome"].registered is None and s["outcome"].section in ("flow", "populations", "baseline"))],
-        roles=text.ROLES,
-        section_names=text.SECTIONS,
-        assumptions=[(None, a) for a in protocol.assumptions] + [(o, a) for o in outcomes for a in o.assumptions],
-        queries=queries[:MOST_QUERIES],
-        query_total=len(queries),
-        query_counts=_query_counts(queries),
-        reconciliation=_reconciliation(tables["reconciliation"]),
-        set_aside=[row for row in tables["reconciliation"] if row["status"] == "set_aside"],
-        redacted=sorted(Counter((str(r["source_file"]), str(r["item"]), str(r["rule"])) for r in tables["redacted"]).items()),
-        laws=tables["laws"],
-        broken=[law for law in tables["laws"] if not law["holds"]],
-        methods=sorted({str(row["method"]) for row in results if row["method"]}),
-        numbers=sum(not str(row["analysis"]).endswith("~curve") for row in results),
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+            protocol=protocol,
+            allocation=text.ALLOCATIONS[protocol.design.allocation],
+            clock=text.clock(protocol),
+            descriptions=[
+                s
+                for s in sections
+                if s["outcome"].registered is None and s["outcome"].section in ("flow", "populations", "baseline")
+            ],
+            outcomes=[
+                s
+                for s in sections
+                if not (s["outcome"].registered is None and s["outcome"].section in ("flow", "populations", "baseline"))
+            ],
+            roles=text.ROLES,
+            section_names=text.SECTIONS,
+            assumptions=[(None, a) for a in protocol.assumptions] + [(o, a) for o in outcomes for a in o.assumptions],
+            queries=queries[:MOST_QUERIES],
+            query_total=len(queries),
+            query_counts=_query_counts(queries),
+            reconciliation=_reconciliation(tables["reconciliation"]),
+            set_aside=[row for row in tables["reconciliation"] if row["status"] == "set_aside"],
+            redacted=sorted(
+                Counter((str(r["source_file"]), str(r["item"]), str(r["rule"])) for r in tables["redacted"]).items()
+            ),
+            laws=tables["laws"],
+            broken=[law for law in tables["laws"] if not law["holds"]],
+            methods=sorted({str(row["method"]) for row in results if row["method"]}),
+            numbers=sum(not str(row["analysis"]).endswith("~curve") for row in results),
+        )
     )
 
 
@@ -62,7 +80,14 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
                 label = next((s.label for s in outcome.sensitivity if s.id == scenario), None)
                 scenarios.append((label, split(chosen, analysis.kind)))
         figure = figures.get(f"{outcome.id}.{name}")
-        blocks.append({"analysis": analysis, "name": name, "scenarios": scenarios, "figure": Markup(figure) if figure else None})
+        blocks.append(
+            {
+                "analysis": analysis,
+                "name": name,
+                "scenarios": scenarios,
+                "figure": Markup(figure) if figure else None,
+            }
+        )
     return {
         "outcome": outcome,
         "estimand": text.estimand(outcome, protocol),
@@ -94,7 +119,10 @@ def headline(rows: list[Row]) -> str:
 def _query_counts(queries: list[Row]) -> list[tuple[str, str, int]]:
     counted = Counter((str(q["severity"]), str(q["rule"])) for q in queries)
     order = {"error": 0, "warning": 1, "note": 2}
-    return [(severity, rule, n) for (severity, rule), n in sorted(counted.items(), key=lambda kv: (order.get(kv[0][0], 9), kv[0][1]))]
+    return [
+        (severity, rule, n)
+        for (severity, rule), n in sorted(counted.items(), key=lambda kv: (order.get(kv[0][0], 9), kv[0][1]))
+    ]
 
 
 def _reconciliation(rows: list[Row]) -> list[dict[str, object]]:
@@ -103,19 +131,35 @@ def _reconciliation(rows: list[Row]) -> list[dict[str, object]]:
     for row in rows:
         counts[(str(row["domain"]), str(row["form"] or ""), str(row["status"]))] += int(row["rows"])  # type: ignore[call-overload]
     return [
-        {"domain": d, "form": f, "in": counts[(d, f, "in")], "set_aside": counts[(d, f, "set_aside")], "kept": counts[(d, f, "kept")]}
+        {
+            "domain": d,
+            "form": f,
+            "in": counts[(d, f, "in")],
+            "set_aside": counts[(d, f, "set_aside")],
+            "kept": counts[(d, f, "kept")],
+        }
         for d, f in places
     ]
 
 
 def render_index(trials: list[dict[str, object]]) -> str:
     """The front page: a card per trial."""
-    return _environment().get_template("index.html.j2").render(
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")), trials=trials, roles=text.ROLES
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+            trials=trials,
+            roles=text.ROLES,
+        )
     )
 
 
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )

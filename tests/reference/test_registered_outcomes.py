@@ -1,0 +1,51 @@
+"""Config is held to the registry: titles and time frames to the letter, none forgotten, none invented."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from trialpipe.config.trial import Trial, load_trial
+
+REPO = Path(__file__).resolve().parents[2]
+DATA = Path(__file__).parent / "data" / "registry"
+REGISTRY = json.loads((DATA / "registered.json").read_text(encoding="utf-8"))
+
+
+def configured(trial: str) -> Trial:
+    return load_trial(REPO / "config" / "trials", trial)
+
+
+@pytest.mark.parametrize("trial", sorted(REGISTRY))
+def test_registered_outcomes_are_configured_to_the_letter(trial: str) -> None:
+    found = [
+        o.registered
+        for o in configured(trial).outcomes
+        if o.registered and o.registered.role in ("primary", "secondary")
+    ]
+    assert [[r.role, r.title, r.time_frame] for r in found] == REGISTRY[trial]["registered"]
+
+
+@pytest.mark.parametrize("trial", sorted(REGISTRY))
+def test_promised_outcomes_are_configured_to_the_letter(trial: str) -> None:
+    found = [o.registered for o in configured(trial).outcomes if o.registered and o.registered.role == "described"]
+    assert [[r.title, r.time_frame] for r in found] == REGISTRY[trial]["promised"]
+
+
+@pytest.mark.parametrize("trial", sorted(REGISTRY))
+def test_fixture_stands_in_the_seed_document(trial: str) -> None:
+    document = REPO.parent / "shared" / "seeds" / REGISTRY[trial]["document"]
+    if not document.exists():
+        pytest.skip("the seed documents are not beside this checkout")
+    text = " ".join(document.read_text(encoding="utf-8").split())
+    entries = [entry[1:] for entry in REGISTRY[trial]["registered"]] + REGISTRY[trial]["promised"]
+    for title, time_frame in entries:
+        assert title in text
+        assert time_frame in text
+
+
+@pytest.mark.parametrize("trial", sorted(REGISTRY))
+def test_planned_number_is_the_registered_one(trial: str) -> None:
+    assert configured(trial).protocol.design.planned_n == REGISTRY[trial]["enrollment"]
