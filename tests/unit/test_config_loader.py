@@ -247,10 +247,7 @@ ADDED = [  # lines put after the good outcome, from line 9
     ("exakt: true", "t.yaml:9 outcomes[death].exakt: unknown key; did you mean 'exact'?"),
     ("exact: yes", "t.yaml:9 outcomes[death].exact: 'yes' is neither true nor false"),
     ("exact: 'True'", "t.yaml:9 outcomes[death].exact: 'True' is neither true nor false"),
-    ("exact: 1", "t.yaml:9 outcomes[death].exact: '1' is neither true nor false"),
-    ("exact: on", "t.yaml:9 outcomes[death].exact: 'on' is neither true nor false"),
     ("printed: Oui", "t.yaml:9 outcomes[death].printed: 'Oui' is neither true nor false"),
-    ("printed: no", "t.yaml:9 outcomes[death].printed: 'no' is neither true nor false"),
     ("flags: [true, y]", "t.yaml:9 outcomes[death].flags[2]: 'y' is neither true nor false"),
     ("flags: true", "t.yaml:9 outcomes[death].flags: 'true' is not a list; write it in [ ]"),
     ("exact:", "t.yaml:9 outcomes[death].exact: has no value; give one or leave the key out"),
@@ -369,8 +366,7 @@ def test_problem_found_after_typing_is_located() -> None:
 
 
 def test_did_you_mean() -> None:
-    assert did_you_mean("horzion", ["origin", "horizon"]) == "; did you mean 'horizon'?"
-    assert did_you_mean("zzz", ["origin", "horizon"]) == ""
+    assert [did_you_mean(word, ["horizon"]) for word in ("horzion", "zzz")] == ["; did you mean 'horizon'?", ""]
 
 
 LEAVES = st.sampled_from(["x", "yes", "1", "", "time_to_event", "state_at_horizon", None, [], {}, ["a"], {"kind": "x"}])
