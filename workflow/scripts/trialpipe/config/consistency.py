@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from trialpipe.config.errors import ConfigError
+from trialpipe.config.errors import ConfigError, problem_at
 from trialpipe.config.extracts import Extracts
 from trialpipe.config.outcomes import Outcome, Outcomes
 from trialpipe.config.protocol import Dataset, Protocol
@@ -19,21 +19,11 @@ def check_trial(
     extracts: Extracts,
     outcomes: Outcomes,
     documents: dict[str, Document],
-    shown: dict[str, str],
 ) -> None:
     """Raise ConfigError with one line per undeclared or repeated name, each with file, line and cure."""
     faults = [*_protocol(protocol, extracts), *_extracts(extracts), *_outcomes(protocol, outcomes)]
-    lines = []
-    for name, path, message in faults:
-        marks = documents[name].marks
-        line = next((marks[path[:n]] for n in range(len(path), -1, -1) if path[:n] in marks), 1)
-        lines.append((name, line, f"{shown[name]}:{line} {_dotted(path)}: {message}"))
-    if lines:
-        raise ConfigError("\n".join(text for *_, text in sorted(lines)))
-
-
-def _dotted(path: tuple[str | int, ...]) -> str:
-    return ".".join(str(part) for part in path)
+    if faults:
+        raise ConfigError(problem_at(documents[name], path, message) for name, path, message in faults)
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str | None:
@@ -160,6 +150,7 @@ def _outcome(protocol: Protocol, at: tuple[str | int, ...], outcome: Outcome) ->
     events = {e.id for e in protocol.intercurrent_events}
     endpoint = outcome.endpoint
     named: list[tuple[tuple[str | int, ...], str | None]] = []
+    names: tuple[str | None, ...]
     if endpoint.kind == "state_at_horizon":
         names = (endpoint.origin, endpoint.terminal, endpoint.death)
         named += [((*at, "endpoint"), name) for name in names]

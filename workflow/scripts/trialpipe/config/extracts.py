@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from trialpipe.config.protocol import Domain, Name, Variable, Where, _as_list
-from trialpipe.config.types import RelPath, Strict, Text
+from trialpipe.config.protocol import Domain, Name, Variable, Where
+from trialpipe.config.types import OneOrMany, RelPath, Strict, Text
 
 Item = Annotated[str, Field(min_length=1, description="column of the raw form, as spelled in its header")]
-Items = Annotated[tuple[Item, ...], BeforeValidator(_as_list)]
-ItemWhere = Annotated[
-    dict[Item, tuple[str, ...]],
-    BeforeValidator(lambda v: {k: _as_list(x) for k, x in v.items()} if isinstance(v, dict) else v),
-]
+ItemWhere = dict[Item, OneOrMany[str]]
 
 
 class Dialect(Strict):
@@ -48,10 +44,10 @@ class Form(Strict):
     """One raw table: one file, or several files of one layout."""
 
     id: Name
-    files: Annotated[tuple[RelPath, ...], BeforeValidator(_as_list)]
+    files: OneOrMany[RelPath]
     sheet: Text | None = None
     ignore: tuple[Item, ...] = Field((), description="columns that are read but map to nothing")
-    privacy: Privacy = Privacy()
+    privacy: Privacy = Field(default_factory=Privacy)
 
 
 class Source(Strict):
@@ -60,7 +56,7 @@ class Source(Strict):
     id: Name
     label: Text
     reader: Text = Field(description="name in the ingest table: delimited, workbook, bioplex, ...")
-    dialect: Dialect = Dialect()
+    dialect: Dialect = Field(default_factory=Dialect)
     forms: tuple[Form, ...]
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from trialpipe.config.analyses import AnyAnalysis
-from trialpipe.config.protocol import Assumption, DatasetId, Name, Names, _as_list
-from trialpipe.config.types import Duration, Id, Strict, Text
+from trialpipe.config.protocol import Assumption, DatasetId, Name, Names
+from trialpipe.config.types import Duration, Id, OneOrMany, Strict, Text
 
 
 class StateAtHorizon(Strict):
@@ -24,7 +24,7 @@ class StateAtHorizon(Strict):
     horizon: Duration
     terminal: Name | None = None
     death: Name = "death"
-    success: Annotated[tuple[Literal["reached", "alive"], ...], BeforeValidator(_as_list)] = (
+    success: OneOrMany[Literal["reached", "alive"]] = (
         "reached",
         "alive",
     )

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from trialpipe.config.types import DateText, Duration, Id, Strict, Text
+from trialpipe.config.types import DateText, Duration, Id, OneOrMany, Strict, Text
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="lower-case name, e.g. first_dose")]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,39}$", description="SDTM/ADaM variable name")]
@@ -19,16 +19,8 @@ Domain = Annotated[str, Field(pattern=r"^[a-z]{2,4}$", description="clean domain
 DatasetId = Annotated[str, Field(pattern=r"^ad[a-z0-9]{1,8}$", description="derived dataset, e.g. adlb")]
 
 
-def _as_list(value: object) -> object:
-    return value if isinstance(value, (list, tuple)) else [value]
-
-
-def _as_where(value: object) -> object:
-    return {k: _as_list(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-Names = Annotated[tuple[Name, ...], BeforeValidator(_as_list)]
-Where = Annotated[dict[Variable, tuple[str, ...]], BeforeValidator(_as_where)]
+Names = OneOrMany[Name]
+Where = dict[Variable, OneOrMany[str]]
 """Filter on a table: every named variable must hold one of its values."""
 
 

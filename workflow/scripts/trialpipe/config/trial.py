@@ -65,7 +65,7 @@ def load_trial(trials: Path, trial: str, data_root: str = ".") -> Trial:
     outcomes = validate(documents["outcomes"], Outcomes, shown["outcomes"])
     if protocol.trial != trial:
         raise ConfigError(f"{shown['protocol']}: trial: '{protocol.trial}' is not the folder's name '{trial}'")
-    check_trial(protocol, extracts, outcomes, documents, shown)
+    check_trial(protocol, extracts, outcomes, documents)
     return Trial(
         trial,
         folder,

@@ -11,7 +11,7 @@ def cards(specs: list[dict], results: list[list[Row]]) -> list[dict[str, object]
     return [
         _card(spec["protocol"], spec["outcomes"], sorted(rows, key=lambda r: r["order"]))
         for spec, rows in zip(specs, results, strict=True)
-    ]  # type: ignore[arg-type, return-value]
+    ]
 
 
 def _card(protocol: dict, outcomes: list[dict], rows: list[Row]) -> dict[str, object]:

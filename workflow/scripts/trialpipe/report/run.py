@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -25,7 +26,7 @@ def render(
     ``tables`` holds the rows of ``results``, ``laws``, ``queries``, ``reconciliation`` and ``redacted``; ``figures`` the
     SVG text by name (``<outcome>.<analysis>``). Text of the extracts is escaped by the template engine.
     """
-    results = sorted(tables["results"], key=lambda row: row["order"])  # type: ignore[arg-type, return-value]
+    results = sorted(tables["results"], key=lambda row: row["order"])
     sections = [
         section(outcome, protocol, [r for r in results if r["outcome"] == outcome.id], figures) for outcome in outcomes
     ]
@@ -67,7 +68,7 @@ def render(
     )
 
 
-def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict[str, str]) -> dict[str, object]:
+def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict[str, str]) -> dict[str, Any]:
     """What the template needs of one outcome: words, tables by analysis, sensitivity analyses, figures, headline."""
     blocks = []
     for analysis in outcome.analyses:
@@ -129,7 +130,7 @@ def _reconciliation(rows: list[Row]) -> list[dict[str, object]]:
     places = list(dict.fromkeys((str(row["domain"]), str(row["form"] or "")) for row in rows))
     counts: dict[tuple[str, str, str], int] = Counter()
     for row in rows:
-        counts[(str(row["domain"]), str(row["form"] or ""), str(row["status"]))] += int(row["rows"])  # type: ignore[call-overload]
+        counts[(str(row["domain"]), str(row["form"] or ""), str(row["status"]))] += int(row["rows"])
     return [
         {
             "domain": d,

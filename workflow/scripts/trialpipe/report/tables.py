@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from trialpipe.report.shells import DIMENSIONS, SHELLS, Shell
 
-Row = dict[str, object]
+Row = dict[str, Any]
 TOKEN = re.compile(r"\{(\w+)\}")
 NOT_DONE = "not implemented"
 
@@ -76,7 +77,7 @@ def _label(dimension: str, row: Row) -> str:
     if value is None:
         return ""
     if dimension == "time":
-        return f"{float(value):g}"  # type: ignore[arg-type]
+        return f"{float(value):g}"
     return str(value)
 
 
