@@ -9,13 +9,13 @@ import pandas as pd
 from trialpipe.io.contracts import Contract
 
 _EPOCH = pd.Timestamp("1970-01-01")
-_DTYPES = {"int": "Int64", "float": "float64", "bool": "boolean", "date": "datetime64[ns]", "datetime": "datetime64[ns]"}
+_DTYPES = {"int": "Int64", "float": "float64", "bool": "boolean"}
 
 
 def day(value: object) -> int | None:
     """Days from 1970-01-01 of a date, a timestamp or ISO text; None for a missing value."""
-    stamp = pd.Timestamp(value) if value is not None else pd.NaT  # type: ignore[arg-type]
-    return None if pd.isna(stamp) else (stamp.normalize() - _EPOCH).days
+    known = pd.Timestamp(value) if value is not None else pd.NaT
+    return None if pd.isna(known) else (known.normalize() - _EPOCH).days
 
 
 def days(values: pd.Series) -> list[int | None]:

@@ -49,7 +49,7 @@ def parse(expression: str) -> ast.expr:
             raise _refused(expression, f"holds {type(node).__name__}, which is not allowed")
         if isinstance(node, ast.Compare) and len(node.ops) > 1:
             raise _refused(expression, "holds a chained comparison")
-        if isinstance(node, ast.Constant) and (isinstance(node.value, bool) or not isinstance(node.value, (int, float, str))):
+        if isinstance(node, ast.Constant) and type(node.value) not in (int, float, str):
             raise _refused(expression, f"holds the constant {node.value!r}")
     return tree
 
@@ -71,7 +71,7 @@ _ALLOWED = (
 def evaluate(tree: ast.expr, row: Mapping[str, Value]) -> float | None:
     """Value of a parsed expression for one patient; None if a value it needs is missing or undefined."""
     result = _value(tree, row)
-    if isinstance(result, str) or isinstance(result, complex) or result is None:
+    if isinstance(result, (str, complex)) or result is None:
         return None
     number = float(result)
     return number if abs(number) != float("inf") and number == number else None

@@ -49,10 +49,8 @@ def find(milestone: Milestone, frame: pd.DataFrame, cutoff: int) -> dict[str, Fo
     names = date_columns(milestone.date)
     low, high = days(column(rows, names.low)), days(column(rows, names.high))
     times = texts(column(rows, names.time))
-    if milestone.domain == "dm":  # one row per patient: without the date nothing happened
-        keep = [bound is not None for bound in low]
-    else:
-        keep = [True] * len(rows)
+    # dm has one row per patient: without the date nothing happened there
+    keep = [bound is not None or milestone.domain != "dm" for bound in low]
     by_subject: dict[str, list[_Record]] = {}
     for index, (usubjid, row_id) in enumerate(zip(rows["USUBJID"], rows["row_id"], strict=True)):
         if keep[index]:
@@ -108,11 +106,12 @@ def timelines(protocol: Protocol, clean: Mapping[str, pd.DataFrame]) -> dict[str
     cutoff = cutoff_day(protocol)
     found = {m.id: find(m, clean[m.domain], cutoff) for m in protocol.milestones}
     seen = alive(protocol.last_alive, clean, cutoff)
-    usubjids = sorted({usubjid for table in (*found.values(), seen) for usubjid in table})
-    return {
-        usubjid: _tighten({m: table[usubjid] for m, table in found.items() if usubjid in table}, seen.get(usubjid), cutoff)
-        for usubjid in usubjids
-    }
+    usubjids = set(seen).union(*found.values())
+    lines = {}
+    for usubjid in sorted(usubjids):
+        own = {milestone: table[usubjid] for milestone, table in found.items() if usubjid in table}
+        lines[usubjid] = _tighten(own, seen.get(usubjid), cutoff)
+    return lines
 
 
 def cutoff_day(protocol: Protocol) -> int:

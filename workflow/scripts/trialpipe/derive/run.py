@@ -1,0 +1,78 @@
+"""The derive stage: one analysis dataset from clean domains and earlier datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+import pandas as pd
+
+from trialpipe.config.outcomes import Outcome
+from trialpipe.config.protocol import AdverseEventsDataset, Protocol
+from trialpipe.io import contracts
+from trialpipe.io.contracts import Column, Contract
+
+KINDS = {
+    "adsl": "trialpipe.derive.adsl",
+    "findings": "trialpipe.derive.findings",
+    "response": "trialpipe.derive.response",
+    "response_time": "trialpipe.derive.response_time",
+    "adverse_events": "trialpipe.derive.adverse_events",
+    "time_to_event": "trialpipe.derive.tte",
+    "state": "trialpipe.derive.state",
+}
+"""Dataset kind to the module whose ``run`` derives it, imported when needed."""
+
+
+def derive(
+    dataset: str,
+    protocol: Protocol,
+    outcomes: tuple[Outcome, ...],
+    clean: Mapping[str, pd.DataFrame],
+    derived: Mapping[str, pd.DataFrame],
+    reference: Mapping[str, object] | None = None,
+) -> pd.DataFrame:
+    """The dataset with id ``dataset`` (``adsl`` or one the protocol declares), as its contract says.
+
+    ``clean`` holds the domains and ``derived`` the datasets it is made from; ``outcomes`` matter to the
+    time-to-event and state datasets. ``reference`` may replace a reference document by its file name.
+    Raises DataError (UndeclaredIntercurrentEvent) when a decision is missing in the configuration.
+    """
+    module = import_module(KINDS[kind_of(dataset, protocol)])
+    frame: pd.DataFrame = module.run(dataset, protocol, outcomes, clean, derived, reference or {})
+    return frame
+
+
+def kind_of(dataset: str, protocol: Protocol) -> str:
+    """Kind of a dataset; KeyError if the protocol does not declare it."""
+    if dataset == "adsl":
+        return "adsl"
+    for entry in protocol.datasets:
+        if entry.id == dataset:
+            return entry.kind
+    raise KeyError(dataset)
+
+
+def contract_for(dataset: str, protocol: Protocol) -> Contract:
+    """Contract of a dataset with the columns that the trial's configuration adds."""
+    kind = kind_of(dataset, protocol)
+    if kind == "adsl":
+        built: Contract = import_module(KINDS[kind]).contract(protocol)
+        return built
+    if kind == "findings":
+        extended: Contract = import_module(KINDS[kind]).CONTRACT
+        return extended
+    if kind == "adverse_events":
+        entry = next(d for d in protocol.datasets if d.id == dataset)
+        assert isinstance(entry, AdverseEventsDataset)
+        flags = (Column(w.variable, "text", w.label, nullable=False) for w in entry.windows)
+        return contracts.ADAE.with_columns(*flags)
+    return _PLAIN[kind]
+
+
+_PLAIN = {
+    "response": contracts.ADRS,
+    "response_time": contracts.ADTTR,
+    "time_to_event": contracts.ADTTE,
+    "state": contracts.ADEFF,
+}

@@ -1,0 +1,136 @@
+"""Visit windows: which protocol visits a dated value counts for, and which value is the one analysed.
+
+Days of a visit count from the trial's origin as protocol days (``day - first_day`` elapsed days) or, with an anchor,
+as elapsed days from that milestone. A value counts for at most one origin visit (the nearest target, ties to the
+earlier) and beside it for every anchored visit whose window holds it. Origin visits take nothing from the start of a
+``stop_before`` milestone on; a value of that very day counts only if both clock times show it was before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from trialpipe.config.protocol import Protocol, Visit, VisitSet
+from trialpipe.derive.subjects import Moment, Subject
+
+
+class Point(NamedTuple):
+    """A dated value: day number, clock time, and the row it is in (which breaks ties)."""
+
+    day: int
+    time: str | None
+    row_id: str
+
+
+class Place(NamedTuple):
+    """A visit in a patient's own days, bounds included."""
+
+    visit: Visit
+    target: int
+    low: int
+    high: int
+    anchored: bool
+
+
+def visit_set(protocol: Protocol, name: str) -> VisitSet:
+    """The declared visit set; KeyError if there is none."""
+    for entry in protocol.visit_sets:
+        if entry.id == name:
+            return entry
+    raise KeyError(name)
+
+
+def clock_day(day: int, time: str | None, day_start: str) -> int:
+    """Day of the trial's clock: before ``day_start`` it is still the day before."""
+    return day - 1 if time is not None and time < day_start else day
+
+
+def origin_day(subject: Subject, protocol: Protocol) -> int | None:
+    """Day of the trial's origin on the trial's clock; None if the patient has no exact one."""
+    moment = subject.moment(protocol.time.origin)
+    if moment is None or not moment.exact:
+        return None
+    return clock_day(moment.high, moment.time, protocol.time.day_start)
+
+
+def places(subject: Subject, visits: VisitSet, protocol: Protocol) -> list[Place]:
+    """The visits of the set that can be dated for a patient, in protocol order."""
+    found = []
+    for visit in visits.visits:
+        anchored = visit.anchor is not None
+        zero = subject.exact_day(visit.anchor) if visit.anchor else origin_day(subject, protocol)
+        if zero is None:
+            continue
+        first = 0 if anchored else protocol.time.first_day
+        low, high = (zero + bound - first for bound in visit.window)
+        found.append(Place(visit, zero + visit.day - first, low, high, anchored))
+    return found
+
+
+def stop(subject: Subject, visits: VisitSet) -> Moment | None:
+    """The first of the set's ``stop_before`` milestones, a partial date read as its first possible day."""
+    moments = [m for m in map(subject.moment, visits.stop_before) if m is not None]
+    if not moments:
+        return None
+    return min(moments, key=lambda m: (_earliest(m), m.time or "24:00", m.milestone))
+
+
+def _earliest(moment: Moment) -> int:
+    return moment.high if moment.low is None else moment.low
+
+
+def before(point: Point, limit: Moment | None) -> bool:
+    """True if the value is known to be before the limit (no limit: always)."""
+    if limit is None or point.day < _earliest(limit):
+        return True
+    known = limit.exact and limit.time is not None and point.time is not None
+    return bool(known and point.day == limit.high and point.time < limit.time)  # type: ignore[operator]
+
+
+def before_dose(point: Point, dose: Moment) -> bool:
+    """Before the origin, or on its day unless the clock shows it was after."""
+    if point.day != dose.high or point.time is None or dose.time is None:
+        return point.day <= dose.high
+    return point.time <= dose.time
+
+
+def assign(points: Sequence[Point], subject: Subject, visits: VisitSet, protocol: Protocol) -> list[list[Place]]:
+    """For each point the visits it counts for: at most one origin visit, then anchored ones in protocol order."""
+    dated = places(subject, visits, protocol)
+    limit = stop(subject, visits)
+    dose = subject.moment(protocol.time.origin)
+    result = []
+    for point in points:
+        day = clock_day(point.day, point.time, protocol.time.day_start)
+        holding = [place for place in dated if place.low <= day <= place.high]
+        own = [p for p in holding if not p.anchored and before(point, limit) and _baseline_allows(point, p, dose)]
+        nearest = sorted(own, key=lambda place: (abs(day - place.target), place.target))[:1]
+        result.append(nearest + [place for place in holding if place.anchored])
+    return result
+
+
+def _baseline_allows(point: Point, place: Place, dose: Moment | None) -> bool:
+    """A baseline visit that ends on the day of the first dose takes only values before the dose."""
+    if not place.visit.baseline or dose is None or place.high > dose.high:
+        return True
+    return before_dose(point, dose)
+
+
+def pick(points: Sequence[Point], place: Place, dose: Moment | None, day_start: str) -> Point:
+    """The value analysed at a visit among at least one that counts for it.
+
+    At a baseline visit the last one before the dose; if there is none (its window reaches beyond the dose), the first.
+    """
+    if place.visit.baseline and dose is not None:
+        early = [point for point in points if before_dose(point, dose)]
+        return max(early, key=_moment) if early else min(points, key=_moment)
+    if place.visit.pick == "last":
+        return max(points, key=_moment)
+    if place.visit.pick == "first":
+        return min(points, key=_moment)
+    return min(points, key=lambda p: (abs(clock_day(p.day, p.time, day_start) - place.target), *_moment(p)))
+
+
+def _moment(point: Point) -> tuple[int, str, str]:
+    return point.day, point.time or "", point.row_id
