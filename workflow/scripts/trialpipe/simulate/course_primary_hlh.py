@@ -149,10 +149,13 @@ def _lost(p: Parameters, rng: np.random.Generator, patient: Patient) -> None:
     patient.last_alive = patient.clock(int(rng.integers(int(low), int(high))), 10.5)
 
 
-def _late(p: Parameters, rng: np.random.Generator, patient: Patient) -> None:
+def _late_hsct(p: Parameters, rng: np.random.Generator, patient: Patient) -> None:
     low, high = p.numbers("late_hsct_days")
-    if rng.random() < p.number("late_hsct"):
-        _graft(p, rng, patient, int(rng.integers(int(low), int(high))))
+    _graft(p, rng, patient, int(rng.integers(int(low), int(high))))
+
+
+def _not_transplanted(p: Parameters, rng: np.random.Generator, patient: Patient) -> None:
+    """Alive without HSCT at the end."""
 
 
 ENDS = {
@@ -160,7 +163,8 @@ ENDS = {
     "transplanted": _transplanted,
     "conditioning_death": _dies_in_conditioning,
     "lost": _lost,
-    "late": _late,
+    "late_hsct": _late_hsct,
+    "not_transplanted": _not_transplanted,
 }
 
 

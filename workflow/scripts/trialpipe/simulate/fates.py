@@ -73,6 +73,8 @@ def _traits(p: Parameters, seed: int, index: int, neonate: bool) -> Traits:
 def _age_days(p: Parameters, rng: np.random.Generator, neonate: bool) -> int:
     if neonate:
         return int(rng.integers(6, 27))
+    if rng.random() < p.number("late_onset"):
+        return int(rng.uniform(4, p.number("age_max")) * 365.25)
     months = p.number("age_median") * float(np.exp(rng.normal() * p.number("age_log_sd")))
     return int(min(max(months, 1.1), p.number("age_max") * 12) * 30.4375)
 

@@ -5,7 +5,7 @@ spleen and marrow, all by the hour:
 
     dC/dt = infusion / (volume * weight) - (linear + target_clearance * L / (km + C)) * C
     dL/dt = L * (growth * (1 - L / (1.1 severity)) - kill * C / (ec50 + C) - steroids - rescue)
-    dA/dt = activity_rate * (L - A),   dB/dt = damage_rate * (A - B)
+    dA/dt = activity_rate * (L - A),   dB/dt = damage_rate * (A - B),   L at least target_floor
 
 A high burden clears the drug faster, so that poor responders also have low levels (target-dependent clearance,
 Chakraverty 2010).
@@ -63,7 +63,7 @@ def _rate(plan: Plan, p: Parameters, n: int) -> np.ndarray:
 
 
 def _constants(plan: Plan, p: Parameters) -> dict[str, float]:
-    names = "linear_clearance target_clearance target_km target_growth kill_ec50 kill_steroids kill_rescue"
+    names = "target_floor linear_clearance target_clearance target_km target_growth kill_ec50 kill_steroids kill_rescue"
     named = {name: p.number(name) for name in [*names.split(), "activity_rate", "damage_rate"]}
     return {**named, "kill": plan.kill, "cap": 1.1 * plan.severity}
 
@@ -75,7 +75,7 @@ def _step(state: list[float], rate: float, rescued: bool, k: dict[str, float]) -
     growth = k["target_growth"] * (1 - target / k["cap"])
     return [
         max(c + STEP * (rate - clearance * c), 0.0),
-        max(target + STEP * target * (growth - kill), 1e-3),
+        max(target + STEP * target * (growth - kill), k["target_floor"]),
         activity + STEP * k["activity_rate"] * (target - activity),
         damage + STEP * k["damage_rate"] * (activity - damage),
     ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-FATES = ("dead", "conditioning_death", "lost", "late", "transplanted")
+FATES = ("dead", "conditioning_death", "lost", "late_hsct", "not_transplanted", "transplanted")
 
 
 @dataclass(frozen=True)
