@@ -3,7 +3,8 @@
 Response lies between the last visit without and the first visit with the level or better; visits that were not
 assessed, or carried, tell nothing. On the scale of visits a response has the time of its visit's target; a competing
 event that of the first visit whose target is not before it; a patient with neither is censored at the last visit
-without response. A competing event comes first if it is before the day of the assessment; after the last visit none counts.
+without response. A competing event comes first if it is before the day of the assessment; none counts after the last
+visit.
 """
 
 from __future__ import annotations
