@@ -1,0 +1,72 @@
+"""States at the horizon and the success proportion with its exact interval, and a test where one is declared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trialpipe.analyse.context import Context, Group
+from trialpipe.analyse.formats import Value
+from trialpipe.analyse.rows import Manner
+from trialpipe.config.analyses import ProportionAnalysis
+from trialpipe.config.outcomes import StateAtHorizon
+
+STATES = ("reached", "alive", "dead", "lost")
+
+
+def run(analysis: ProportionAnalysis, context: Context) -> list[dict[str, Any]]:
+    """Per group: the success proportion, then the states that add up to the group."""
+    found: list[dict[str, Any]] = []
+    for group in context.groups:
+        found += _success(analysis, context, group) + _states(context, group)
+    return found
+
+
+def _success(analysis: ProportionAnalysis, context: Context, group: Group) -> list[dict[str, Any]]:
+    """Successes among the patients that count (AVAL not null)."""
+    data = context.of(group)
+    counted = data[data["AVAL"].notna()]
+    hits = context.behind(counted[counted["AVAL"] == 1])
+    left_out = len(group.subjects) - len(counted)
+    note = f"{left_out} patient(s) not counted (undetermined, or left out in this scenario)" if left_out else None
+    extra: dict[str, Value] = {}
+    manner = Manner()
+    if analysis.null_value is not None:
+        from trialpipe.stats.binomial import exact_test
+
+        extra["p"] = exact_test(len(hits.keys), len(counted), analysis.null_value, analysis.alternative)
+        level = (1 - analysis.conf_level) / (1 if analysis.alternative == "two-sided" else 2)
+        sided = "two-sided" if analysis.alternative == "two-sided" else "one-sided"
+        method = f"Clopper-Pearson interval; exact binomial test, {sided} level {level:.4g} matches the interval"
+        manner = Manner(method=method, alternative=analysis.alternative, null_value=analysis.null_value)
+    return context.proportion(
+        hits,
+        group,
+        context.patients(counted["USUBJID"]),
+        analysis.conf_level,
+        note,
+        extra,
+        manner,
+        category="success",
+    )
+
+
+def _states(context: Context, group: Group) -> list[dict[str, Any]]:
+    """Every state among all patients of the group; patients without a state are undetermined."""
+    data = context.of(group)
+    endpoint = context.outcome.endpoint
+    assert isinstance(endpoint, StateAtHorizon)
+    found: list[dict[str, Any]] = []
+    for state in STATES:
+        if state != "reached" or endpoint.terminal is not None:
+            found += context.proportion(context.behind(data[data["AVALC"] == state]), group, category=state)
+    rest = data[data["AVALC"].isna()]
+    absent = group.subjects[~group.subjects["USUBJID"].isin(set(data["USUBJID"]))]
+    if len(rest) or len(absent):
+        notes = sorted({str(note) for note in rest["NOTE"].dropna()})
+        found += context.proportion(
+            context.patients([*rest["USUBJID"], *absent["USUBJID"]]),
+            group,
+            note="; ".join(notes) or "no state derived",
+            category="undetermined",
+        )
+    return found
