@@ -146,13 +146,15 @@ def _window(values: list[Value], subject: Subject, visits: VisitSet, protocol: P
                 bases.append(chosen)
     if bases:
         early = [p for p in bases if dose is not None and windows.before_dose(p, dose)]
-        chosen = max(early) if early else min(bases)
+        chosen = max(early, key=windows.moment) if early else min(bases, key=windows.moment)
         by_point[chosen].baseline = True
 
 
 def _change(value: Value, base: Value | None, base_value: object) -> float | None:
     """Change of a value after baseline; null if either is censored, missing or text."""
-    later = base is not None and value.point is not None and base.point is not None and value.point > base.point
+    if base is None or base.point is None or value.point is None:
+        return None
+    later = windows.moment(value.point) > windows.moment(base.point)
     if not later or not isinstance(base_value, float) or not isinstance(value.row["AVAL"], float):
         return None
     return value.row["AVAL"] - base_value

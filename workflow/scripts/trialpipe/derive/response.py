@@ -184,7 +184,7 @@ def _choose(subject: Subject, own: Values, spec: _Spec) -> dict[str, dict[str, P
     dose = subject.moment(spec.protocol.time.origin)
     found: dict[str, dict[str, list[Point]]] = {}
     for code, points in own.items():
-        ordered = sorted(points)
+        ordered = sorted(points, key=windows.moment)
         for point, held in zip(ordered, windows.assign(ordered, subject, spec.visits, spec.protocol), strict=True):
             for place in held:
                 found.setdefault(place.visit.label, {}).setdefault(code, []).append(point)
@@ -213,7 +213,7 @@ def _current(
                 for p in points
                 if 0 <= day - p.day <= spec.max_age and not windows.before_dose(p, origin) and windows.before(p, limit)
             ]
-            point = max(recent, default=None)
+            point = max(recent, key=windows.moment, default=None)
         if point is not None:
             now[code] = points[point]
     return now, day

@@ -124,13 +124,14 @@ def pick(points: Sequence[Point], place: Place, dose: Moment | None, day_start: 
     """
     if place.visit.baseline and dose is not None:
         early = [point for point in points if before_dose(point, dose)]
-        return max(early, key=_moment) if early else min(points, key=_moment)
+        return max(early, key=moment) if early else min(points, key=moment)
     if place.visit.pick == "last":
-        return max(points, key=_moment)
+        return max(points, key=moment)
     if place.visit.pick == "first":
-        return min(points, key=_moment)
-    return min(points, key=lambda p: (abs(clock_day(p.day, p.time, day_start) - place.target), *_moment(p)))
+        return min(points, key=moment)
+    return min(points, key=lambda p: (abs(clock_day(p.day, p.time, day_start) - place.target), *moment(p)))
 
 
-def _moment(point: Point) -> tuple[int, str, str]:
+def moment(point: Point) -> tuple[int, str, str]:
+    """Sort key of points: day, clock time (an unknown one first), row."""
     return point.day, point.time or "", point.row_id
