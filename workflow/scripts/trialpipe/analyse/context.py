@@ -116,6 +116,7 @@ class Context:
         note: str | None = None,
         extra: Mapping[str, Value] | None = None,
         manner: Manner | None = None,
+        dataset: str | None = None,
         **place: Any,
     ) -> list[dict[str, Any]]:
         """n, denominator and percentage (of ``people``, the group if None); exact limits if a level is given.
@@ -138,7 +139,8 @@ class Context:
             manner = manner._replace(method=manner.method or "Clopper-Pearson interval", conf_level=conf_level)
         stats |= extra or {}
         manner = manner._replace(note=note if total else "no patient in the denominator")
-        return self.cell(stats, {"n": hits, DENOMINATOR: whole}, manner, group=group.label, **place)
+        roles = {"n": hits, DENOMINATOR: whole}
+        return self.cell(stats, roles, manner, dataset=dataset or hits.dataset, group=group.label, **place)
 
 
 def build(

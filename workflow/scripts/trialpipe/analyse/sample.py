@@ -1,0 +1,138 @@
+"""Description of measured values, of which some may lie outside the range of quantification."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from trialpipe.analyse.formats import NOT_ESTIMABLE, Bounded, Undefined, Value, data_decimals
+from trialpipe.analyse.rows import Manner, Roles, behind
+from trialpipe.stats import describe
+
+METHOD = "Percentiles by SAS definition 5, values outside the range of quantification in order below or above it"
+TURNBULL = "Percentiles by Turnbull's estimate, values outside the range of quantification as censored"
+_QUANTILES = {"median": 0.5, "q1": 0.25, "q3": 0.75}
+
+
+class Sample(NamedTuple):
+    """Numbers of one parameter: ``exact`` values, and the bounds of those below and above."""
+
+    exact: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
+
+    @property
+    def n(self) -> int:
+        return len(self.exact) + len(self.below) + len(self.above)
+
+    @property
+    def censored(self) -> bool:
+        return len(self.below) + len(self.above) > 0
+
+    @property
+    def ordered(self) -> bool:
+        """Whether every bound lies outside the detected values, so that all values can be ranked."""
+        if not len(self.exact):
+            return not (len(self.below) and len(self.above)) or self.below.max() <= self.above.min()
+        low = not len(self.below) or self.below.max() <= self.exact.min()
+        return low and (not len(self.above) or self.above.min() >= self.exact.max())
+
+
+def sample(frame: pd.DataFrame) -> Sample:
+    """Values of BDS rows of one parameter, one row per patient."""
+    return Sample(
+        frame.loc[frame["CENS"] == "none", "AVAL"].dropna().to_numpy(dtype=float),
+        frame.loc[frame["CENS"] == "left", "LLOQ"].to_numpy(dtype=float),
+        frame.loc[frame["CENS"] == "right", "ULOQ"].to_numpy(dtype=float),
+    )
+
+
+def roles(frame: pd.DataFrame, dataset: str) -> Roles:
+    """Rows behind a description: all, and those below and above the range of quantification."""
+    return {
+        "n": behind(dataset, frame),
+        "below": behind(dataset, frame[frame["CENS"] == "left"]),
+        "above": behind(dataset, frame[frame["CENS"] == "right"]),
+    }
+
+
+def stats(values: Sample, geometric: bool = False) -> tuple[dict[str, Value], str, str | None]:
+    """(statistics, method, note). Mean and standard deviation exist only without a value outside the range."""
+    found: dict[str, Value] = {"n": values.n, "n_below": len(values.below), "n_above": len(values.above)}
+    found["percent_below"] = 100 * len(values.below) / values.n if values.n else math.nan
+    moments = describe.describe(values.exact)
+    if values.censored:
+        gone = Undefined(NOT_ESTIMABLE, "values outside the range of quantification")
+        found |= {"mean": gone, "sd": gone}
+    else:
+        found |= {"mean": moments["mean"], "sd": moments["sd"]}
+    if geometric:
+        mean, cv = describe.geometric(values.exact) if not values.censored else (math.nan, math.nan)
+        found |= {"geometric_mean": mean, "geometric_cv": cv}
+    found |= {name: _quantile(values, p) for name, p in _QUANTILES.items()}
+    found |= {"min": _minimum(values), "max": _maximum(values)}
+    note = None if values.n else "no value"
+    if values.n and any(isinstance(v, float) and math.isnan(v) for v in found.values()):
+        note = "values outside the range of quantification" if values.censored else "one value only, or not positive"
+    return found, METHOD if values.ordered else TURNBULL, note
+
+
+def manner(parameter: pd.DataFrame, method: str, note: str | None) -> Manner:
+    """Decimals and unit of a parameter, over all its rows so that every group is printed alike."""
+    units = sorted({unit for unit in parameter["AVALU"] if isinstance(unit, str)})
+    decimals = data_decimals(parameter.loc[parameter["CENS"] == "none", "AVAL"].dropna())
+    return Manner(method=method, unit=units[0] if len(units) == 1 else None, note=note, data_decimals=decimals)
+
+
+def _quantile(values: Sample, p: float) -> Value:
+    if not values.n:
+        return math.nan
+    return _ranked(values, p) if values.ordered else _turnbull(values, p)
+
+
+def _ranked(values: Sample, p: float) -> Value:
+    """Quantile among ranked values; one that falls on a value outside the range is its bound."""
+    rank = describe.quantile(np.arange(1, values.n + 1, dtype=float), p)
+    first, last = math.floor(rank), math.ceil(rank)
+    if first <= len(values.below):
+        return Bounded(float(values.below.max()), "<")
+    if last > len(values.below) + len(values.exact):
+        return Bounded(float(values.above.min()), ">")
+    ordered = np.sort(values.exact)
+    low, high = ordered[first - len(values.below) - 1], ordered[last - len(values.below) - 1]
+    return float((low + high) / 2)
+
+
+def _turnbull(values: Sample, p: float) -> Value:
+    """Quantile of the estimate where limits of quantification lie among the values."""
+    from trialpipe.stats.turnbull import turnbull
+
+    left = np.concatenate([values.exact, np.full(len(values.below), -math.inf), values.above])
+    right = np.concatenate([values.exact, values.below, np.full(len(values.above), math.inf)])
+    low, high = turnbull(left, right).quantile(p)
+    if math.isinf(low):
+        return Bounded(high, "<")
+    if math.isinf(high):
+        return Bounded(low, ">")
+    return float(low) if low == high else Undefined(NOT_ESTIMABLE, f"between {low:g} and {high:g}")
+
+
+def _minimum(values: Sample) -> Value:
+    detected = [*values.exact, *values.above]
+    if len(values.below) and (not detected or values.below.min() <= min(detected)):
+        return Bounded(float(values.below.min()), "<")
+    if not len(values.exact):
+        return Bounded(float(values.above.min()), ">") if len(values.above) else math.nan
+    return float(values.exact.min())
+
+
+def _maximum(values: Sample) -> Value:
+    detected = [*values.exact, *values.below]
+    if len(values.above) and (not detected or values.above.max() >= max(detected)):
+        return Bounded(float(values.above.max()), ">")
+    if not len(values.exact):
+        return Bounded(float(values.below.max()), "<") if len(values.below) else math.nan
+    return float(values.exact.max())
