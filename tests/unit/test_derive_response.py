@@ -47,13 +47,13 @@ def derived(records: Records, **events: str | int) -> dict[str, pd.DataFrame]:
 
 def overall(found: dict[str, pd.DataFrame], rule_set: str = "NI-0501-04") -> dict[str, tuple[str, str]]:
     rows = found["adrs"]
-    kept = rows[(rows["PARAMCD"] == "OVRLRESP") & rows["RULESET"].str.startswith(rule_set + " ")]
+    kept = rows[(rows["PARAMCD"] == "OVRLRESP") & (rows["RULESET"] == rule_set)]
     return {v: (a, s) for v, a, s in zip(kept["AVISIT"], kept["AVALC"], kept["STATUS"], strict=True)}
 
 
 def line(found: dict[str, pd.DataFrame], visit: str, code: str) -> pd.Series:
     rows = found["adrs"]
-    kept = rows[(rows["PARAMCD"] == code) & (rows["AVISIT"] == visit) & rows["RULESET"].str.startswith("NI-0501-04 ")]
+    kept = rows[(rows["PARAMCD"] == code) & (rows["AVISIT"] == visit) & (rows["RULESET"] == "NI-0501-04")]
     return kept.iloc[0]
 
 

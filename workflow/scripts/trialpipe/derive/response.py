@@ -235,9 +235,13 @@ def _assessed(rule_set: RuleSet, facts: Facts, day: int) -> Assessment:
     notes += [f"{line.code} {line.note}" for line in levels if line.note is not None]
     met = [level.code for level, truth in zip(rule_set.levels, own, strict=True) if truth is True]
     overall = met[0] if met else "NE" if None in own else "NR"
-    head = Line(OVERALL, "Overall response", overall, None, days.joined(notes), sources)
+    head = Line(OVERALL, _overall(rule_set), overall, None, days.joined(notes), sources)
     status = NOT_EVALUABLE if overall == "NE" else ASSESSED
     return Assessment(status, day, (head, *levels, *items))
+
+
+def _overall(rule_set: RuleSet) -> str:
+    return f"Overall response, {rule_set.id} version {rule_set.version}"
 
 
 def _item_line(rule_set: RuleSet, code: str, facts: Facts) -> Line:
@@ -273,7 +277,7 @@ def _first_day(moment: Moment) -> int:
 def _blank(rule_set: RuleSet, overall: str, level: str, note: str) -> tuple[Line, ...]:
     """Lines of a visit without values: items are unknown."""
     return (
-        Line(OVERALL, "Overall response", overall, None, note),
+        Line(OVERALL, _overall(rule_set), overall, None, note),
         *(Line(v.code, f"{v.label} or better", level, None, note) for v in rule_set.levels),
         *(Line(item.code, item.label, "unknown", None, note) for item in rule_set.items.values()),
     )
@@ -287,9 +291,9 @@ def _rows(
     time = None if found.day is None or zero is None else float(found.day - zero)
     return [
         {
-            "row_id": f"{dataset}:{subject.usubjid}/{rule_set.name}/{line.code}/{visit}",
+            "row_id": f"{dataset}:{subject.usubjid}/{rule_set.id}/{line.code}/{visit}",
             "USUBJID": subject.usubjid,
-            "RULESET": rule_set.name,
+            "RULESET": rule_set.id,
             "PARAMCD": line.code,
             "PARAM": line.label,
             "AVISIT": visit,

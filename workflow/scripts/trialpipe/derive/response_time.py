@@ -56,7 +56,7 @@ def run(
         dated = [p for p in windows.places(subject, visits, protocol) if not p.visit.baseline and not p.anchored]
         for rule_set in (known[name] for name in source.rule_sets):
             for level in rule_set.levels:
-                own = found.get((subject.usubjid, rule_set.name, level.code), {})
+                own = found.get((subject.usubjid, rule_set.id, level.code), {})
                 seen = [Seen(p, *own[p.visit.label]) for p in dated if p.visit.label in own]
                 row = _row(seen, dated, subject, zero, spec.competing)
                 row["row_id"] = f"{dataset}:{subject.usubjid}/{rule_set.id}/{level.code}"

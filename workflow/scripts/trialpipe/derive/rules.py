@@ -82,10 +82,6 @@ class RuleSet:
     items: Mapping[str, Item]
     levels: tuple[Level, ...]
 
-    @property
-    def name(self) -> str:
-        return f"{self.id} v{self.version}"
-
 
 def rule_sets(document: Mapping[str, Any] | None = None, part: str = "rule_sets") -> dict[str, RuleSet]:
     """Rule-sets by id, from the reference table or a document of its form. Raises DataError if it is malformed."""
