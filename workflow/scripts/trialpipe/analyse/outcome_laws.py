@@ -1,0 +1,126 @@
+"""Laws that tie outcomes together: flow, components of a composite, state and incidence at the horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from trialpipe.analyse.law import Check
+from trialpipe.config.analyses import AnyAnalysis, Flow
+from trialpipe.config.outcomes import Outcome, StateAtHorizon, TimeToEvent
+
+_TOLERANCE = 1e-9
+_KEY = ["scenario", "population", "group", "time"]
+
+
+def flow(results: pd.DataFrame, outcomes: tuple[Outcome, ...]) -> Iterator[Check]:
+    """The boxes that split a parent add up to it; a side count is no more than its parent."""
+    for outcome in outcomes:
+        for analysis in outcome.analyses:
+            if isinstance(analysis, Flow):
+                yield from _boxes(_of(results, outcome, analysis), outcome, analysis)
+
+
+def _boxes(rows: pd.DataFrame, outcome: Outcome, analysis: Flow) -> Iterator[Check]:
+    for (scenario, group), found in rows[rows["statistic"] == "n"].groupby(["scenario", "group"], sort=True):
+        n = {box: int(value) for box, value in zip(found["category"], found["value"], strict=True)}
+        for parent in analysis.boxes:
+            children = [box for box in analysis.boxes if box.parent == parent.id]
+            split = [box for box in children if box.splits]
+            subject = f"{outcome.id} {parent.label}"
+            if split:
+                total = sum(n[box.id] for box in split)
+                parts = " + ".join(str(n[box.id]) for box in split)
+                yield Check(subject, f"{subject}/{scenario}/{group}", str(n[parent.id]), parts, total == n[parent.id])
+            for box in (box for box in children if not box.splits):
+                instance = f"{subject}/{box.id}/{scenario}/{group}"
+                yield Check(subject, instance, f"at most {n[parent.id]}", str(n[box.id]), n[box.id] <= n[parent.id])
+
+
+def _of(results: pd.DataFrame, outcome: Outcome, analysis: AnyAnalysis) -> pd.DataFrame:
+    name = f"{analysis.kind}.{analysis.id}" if analysis.id else analysis.kind
+    return results[(results["outcome"] == outcome.id) & (results["analysis"] == name)]
+
+
+def _estimates(results: pd.DataFrame, outcome: Outcome, kind: str, statistic: str) -> pd.DataFrame:
+    """Values of an estimate of all analyses of one kind, by scenario, population, group, time and category."""
+    mine = results[(results["outcome"] == outcome.id) & (results["statistic"] == statistic)]
+    mine = mine[mine["analysis"].str.partition(".")[0] == kind]
+    mine = mine[mine["time"].notna() & mine["value"].notna()]
+    return mine[[*_KEY, "category", "value"]].drop_duplicates([*_KEY, "category"])
+
+
+def components(results: pd.DataFrame, outcomes: tuple[Outcome, ...]) -> Iterator[Check]:
+    """S + F1 + F2 = 1 at common times, for a composite [x, y] beside the outcomes x (y competes) and y (x competes).
+
+    Only outcomes with one origin, dataset, horizon and censoring rule are tied.
+    """
+    times = [o for o in outcomes if isinstance(o.endpoint, TimeToEvent)]
+    for whole in times:
+        assert isinstance(whole.endpoint, TimeToEvent)
+        if len(whole.endpoint.event) != 2 or whole.endpoint.competing:
+            continue
+        one, other = whole.endpoint.event
+        first = next((o for o in times if _is_part(o, one, other, whole)), None)
+        second = next((o for o in times if _is_part(o, other, one, whole)), None)
+        if first is None or second is None:
+            continue
+        survival = _estimates(results, whole, "kaplan_meier", "survival").drop(columns="category")
+        joined = survival.rename(columns={"value": "s"})
+        for name, part, cause in (("a", first, one), ("b", second, other)):
+            cif = _estimates(results, part, "cumulative_incidence", "cif")
+            cif = cif[cif["category"] == cause].drop(columns="category").rename(columns={"value": name})
+            joined = joined.merge(cif, on=_KEY)
+        subject = f"{whole.id} + {first.id} + {second.id}"
+        for row in joined.to_dict("records"):
+            total = row["s"] + row["a"] + row["b"]
+            instance = f"{subject}/{row['scenario']}/{row['group']}/t{row['time']:g}"
+            yield Check(subject, instance, "1", f"{total:.12g}", abs(total - 1) <= _TOLERANCE)
+
+
+def _is_part(outcome: Outcome, event: str, competing: str, whole: Outcome) -> bool:
+    part, sum_of = outcome.endpoint, whole.endpoint
+    assert isinstance(part, TimeToEvent)
+    assert isinstance(sum_of, TimeToEvent)
+    same = all(getattr(part, n) == getattr(sum_of, n) for n in ("dataset", "origin", "entry", "censor", "horizon"))
+    alike = outcome.estimand.population == whole.estimand.population
+    return same and alike and part.event == (event,) and part.competing == (competing,)
+
+
+def horizon(results: pd.DataFrame, outcomes: tuple[Outcome, ...]) -> Iterator[Check]:
+    """Proportion of success + incidence of failure at the horizon = 1, where nobody is lost or undetermined.
+
+    Only where success is being alive, by either way; scenarios with a lost patient are no instance.
+    """
+    for outcome in outcomes:
+        endpoint = outcome.endpoint
+        if not isinstance(endpoint, StateAtHorizon) or not _alive_is_success(endpoint):
+            continue
+        cif = _estimates(results, outcome, "cumulative_incidence", "cif")
+        cif = cif[(cif["category"] == endpoint.death) & (cif["time"] == endpoint.horizon)]
+        mine = results[(results["outcome"] == outcome.id) & (results["analysis"].str.partition(".")[0] == "proportion")]
+        for row in cif.to_dict("records"):
+            same = mine[
+                (mine["scenario"] == row["scenario"])
+                & (mine["population"] == row["population"])
+                & (mine["group"] == row["group"])
+            ]
+            gone = same[same["category"].isin(["lost", "undetermined"]) & (same["statistic"] == "n")]
+            success = same[(same["category"] == "success") & (same["statistic"] == "percent")]["value"].dropna()
+            counted_out = _not_counted(same)
+            if gone["value"].sum() == 0 and not counted_out and len(success):
+                total = float(success.iloc[0]) / 100 + row["value"]
+                instance = f"{outcome.id}/{row['scenario']}/{row['group']}"
+                yield Check(outcome.id, instance, "1", f"{total:.12g}", abs(total - 1) <= _TOLERANCE)
+
+
+def _alive_is_success(endpoint: StateAtHorizon) -> bool:
+    wanted = {"reached", "alive"} if endpoint.terminal else {"alive"}
+    return wanted <= set(endpoint.success)
+
+
+def _not_counted(rows: pd.DataFrame) -> bool:
+    """Whether the success proportion leaves out a patient that the states count."""
+    whole = rows[rows["statistic"] == "denominator"].groupby("category")["value"].max()
+    return bool(whole.get("success", 0) != whole.drop(labels="success", errors="ignore").max())
