@@ -1,0 +1,85 @@
+# Every target sets up what it needs. Paths are relative and quoted, so any folder name works.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test check accept trace impact simulate qc doctor lint schemas clean-results environment test-environment
+
+PYTHON := .venv/bin/python
+export PYTHONPATH := workflow/scripts
+export PYTHONHASHSEED := 0
+export TZ := UTC
+export LC_ALL := C.UTF-8
+CORES ?= all
+PROFILE ?= profiles/default
+N ?= 29
+SEED ?= 1
+PYTEST_ARGS ?=
+
+define need
+	@if [ -z "$($(1))" ]; then echo "$(1) is missing, e.g. make $@ $(2)" >&2; exit 1; fi
+endef
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
+
+environment:
+	@bash tools/bootstrap.sh run
+
+test-environment:
+	@bash tools/bootstrap.sh test
+
+run: environment  ## all trials, raw extract to report
+	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" --cores $(CORES)
+	@echo
+	@echo "Front page:  results/index.html"
+	@echo "To call snakemake yourself, in this folder:"
+	@echo "  source .venv/bin/activate"
+	@echo "  python -m snakemake -n        # what would run, and why"
+	@echo "  python -m snakemake"
+
+test: test-environment  ## all tests; FAST=1 leaves out the slow ones
+	@$(PYTHON) -m pytest -n 2 $(if $(FAST),-m "not slow") $(PYTEST_ARGS)
+
+check: environment  ## TRIAL=x: configuration and extracts in seconds, new queries
+	$(call need,TRIAL,TRIAL=c-hlh)
+	@$(PYTHON) -m trialpipe.provenance.check --trial "$(TRIAL)"
+
+accept: environment  ## TRIAL=x: show what changed in the raw files and record them
+	$(call need,TRIAL,TRIAL=c-hlh)
+	@$(PYTHON) -m trialpipe.provenance.accept --trial "$(TRIAL)"
+
+trace: environment  ## TRIAL=x RESULT=id: the chain of a number down to raw cells
+	$(call need,TRIAL,TRIAL=c-hlh RESULT=survival-to-hsct/proportion/...)
+	$(call need,RESULT,TRIAL=c-hlh RESULT=survival-to-hsct/proportion/...)
+	@$(PYTHON) -m trialpipe.provenance.trace --trial "$(TRIAL)" --result "$(RESULT)"
+
+impact: environment  ## TRIAL=x CELL=file:row:item: every number a raw cell reaches
+	$(call need,TRIAL,TRIAL=c-hlh CELL=ecrf/GREFFE.csv:4:DTGREFFE)
+	$(call need,CELL,TRIAL=c-hlh CELL=ecrf/GREFFE.csv:4:DTGREFFE)
+	@$(PYTHON) -m trialpipe.provenance.impact --trial "$(TRIAL)" --cell "$(CELL)"
+
+simulate: environment  ## OUT=dir TRIAL=x N=29 SEED=1: simulated extracts with their truth
+	$(call need,OUT,OUT=simulated TRIAL=c-hlh N=29 SEED=1)
+	$(call need,TRIAL,OUT=simulated TRIAL=c-hlh N=29 SEED=1)
+	@$(PYTHON) -m trialpipe.simulate.main --out "$(OUT)" --trial "$(TRIAL)" --n "$(N)" --seed "$(SEED)"
+
+qc:
+	@echo "make qc is not available yet: the second derivation in R is not written" >&2; exit 1
+
+doctor:
+	@echo "make doctor is not available yet: it comes with the cluster profile" >&2; exit 1
+
+lint: test-environment  ## linters, types, import contract, schemas, data guard
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -m snakefmt --check Snakefile workflow/rules
+	@$(PYTHON) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	@$(PYTHON) -m trialpipe.config.schemas --check
+	@$(PYTHON) tools/check_no_data.py
+	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" --lint
+
+schemas: environment  ## JSON Schemas for editors, from the models
+	@$(PYTHON) -m trialpipe.config.schemas
+
+clean-results:  ## remove results and logs
+	@rm -rf results logs
