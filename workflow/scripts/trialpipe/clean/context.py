@@ -1,0 +1,54 @@
+"""What cleaning depends on beside the raw rows: the trial's rules of reading and the reference tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trialpipe.clean.codes import Codes, codelists
+from trialpipe.clean.reference import Reference, load
+from trialpipe.clean.rules import Rules
+from trialpipe.config.extracts import Dialect
+
+
+@dataclass(frozen=True)
+class CleanContext:
+    """``dialects`` by source id, ``codelists`` by id; ``subject`` is what a patient number must look like."""
+
+    trial: str
+    cutoff: dt.date
+    dialects: Mapping[str, Dialect]
+    codelists: Mapping[str, Codes]
+    subject: re.Pattern[str]
+    reference: Reference
+    rules: Rules
+
+    def usubjid(self, number: str) -> str:
+        return f"{self.trial}/{number}"
+
+
+def context_from(spec: Mapping[str, Any], reference: Reference | None = None) -> CleanContext:
+    """The context of a job from its spec: trial, data_cutoff, dialects, codelists, subject_pattern, checks.
+
+    Values are JSON texts, lists and mappings as dumped from the trial's typed configuration. ValueError if a check
+    that is switched off is not in the table.
+    """
+    tables = reference or load()
+    off = [check["rule"] for check in spec.get("checks") or ()]
+    rules = Rules(tables.rules, off)
+    unknown = sorted(set(off) - set(rules.ids))
+    if unknown:
+        raise ValueError(f"extracts.yaml checks: '{unknown[0]}' is no rule of resources/reference/checks.csv")
+    own = {entry["id"]: entry["values"] for entry in spec.get("codelists") or ()}
+    return CleanContext(
+        trial=str(spec["trial"]),
+        cutoff=dt.date.fromisoformat(str(spec["data_cutoff"])[:10]),
+        dialects={name: Dialect.model_validate(value) for name, value in spec["dialects"].items()},
+        codelists=codelists(tables.codelists, own),
+        subject=re.compile(spec["subject_pattern"]),
+        reference=tables,
+        rules=rules,
+    )
