@@ -148,4 +148,7 @@ def limits(cif: float, std_err: float, conf_level: float = 0.95, conf_type: str 
     if conf_type == "log-log":
         half = z * std_err / (cif * abs(math.log(cif)))
         return cif ** math.exp(half), cif ** math.exp(-half)
+    if conf_type == "cloglog":
+        half = z * std_err / ((1 - cif) * abs(math.log1p(-cif)))
+        return 1 - (1 - cif) ** math.exp(-half), 1 - (1 - cif) ** math.exp(half)
     raise ValueError(f"conf_type {conf_type!r} is none of log-log, log, plain")
