@@ -49,4 +49,4 @@ onstart:
 
 
 onerror:
-    print_failures()
+    atexit.register(print_failures)

@@ -1,5 +1,6 @@
 """Trials as typed objects, wildcard constraints, and the params that make up a job's identity."""
 
+import atexit
 import os
 import sys
 from pathlib import Path

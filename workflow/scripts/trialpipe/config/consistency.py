@@ -66,8 +66,7 @@ def _protocol(protocol: Protocol, extracts: Extracts) -> list[Fault]:
     milestones, domains = milestone_names(protocol), {entry.domain for entry in extracts.domains}
     uses_m: list[tuple[tuple[str | int, ...], str | None]] = [(("time", "origin"), protocol.time.origin)]
     uses_d: list[tuple[tuple[str | int, ...], str | None]] = []
-    for i, entry in enumerate(protocol.milestones):
-        uses_d.append((("milestones", i, "domain"), entry.domain))
+    uses_d += [(("milestones", i, "domain"), m.domain) for i, m in enumerate(protocol.milestones)]
     for i, event in enumerate(protocol.intercurrent_events):
         uses_m.append((("intercurrent_events", i, "milestone"), event.milestone))
     for i, variable in enumerate(protocol.subject_variables):

@@ -47,7 +47,7 @@ class Form(Strict):
     files: OneOrMany[RelPath]
     sheet: Text | None = None
     ignore: tuple[Item, ...] = Field((), description="columns that are read but map to nothing")
-    privacy: Privacy = Field(default_factory=Privacy)
+    privacy: Privacy = Field(default_factory=lambda: Privacy.model_validate({}))
 
 
 class Source(Strict):
@@ -56,7 +56,7 @@ class Source(Strict):
     id: Name
     label: Text
     reader: Text = Field(description="name in the ingest table: delimited, workbook, bioplex, ...")
-    dialect: Dialect = Field(default_factory=Dialect)
+    dialect: Dialect = Field(default_factory=lambda: Dialect.model_validate({}))
     forms: tuple[Form, ...]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,8 +12,8 @@ TICKS = (7, 14, 28, 30, 60, 90, 182.5, 365, 730)
 
 
 def breaks(last: float) -> list[float]:
-    """Round tick positions in days, at most seven."""
-    step = next((t for t in TICKS if last / t <= 7), 730)
+    """Round tick positions in days, at most nine."""
+    step = next((t for t in TICKS if last / t <= 8), 730)
     return [step * i for i in range(int(last // step) + 1)]
 
 
@@ -37,7 +38,7 @@ def stairs(curve: pd.DataFrame, statistic: str, by: list[str]) -> pd.DataFrame:
     import pandas as pd
 
     parts = []
-    for _, one in curve.groupby(by, sort=False):
+    for _, one in curve.groupby(by, sort=False, observed=True):
         doubled = one.loc[one.index.repeat(2)].copy()
         doubled["time"] = [*one["time"].repeat(2).iloc[1:], one["time"].iloc[-1]]
         parts.append(doubled)
@@ -58,40 +59,41 @@ def at_risk(rows: pd.DataFrame, ticks: list[float]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def risk_table(
-    counts: pd.DataFrame, ticks: list[float], limits: tuple[float, float], groups: list[str], label: str
-) -> Any:
-    """The rows under a curve: number at risk per group, on the same time axis."""
-    import pandas as pd
-    from plotnine import (
-        aes,
-        element_blank,
-        element_text,
-        geom_text,
-        ggplot,
-        labs,
-        scale_x_continuous,
-        scale_y_discrete,
-        theme,
-    )
+ROW = 13.0
+"""Height of a line of the risk table in points."""
 
-    from trialpipe.figures.theme import theme as house
 
-    counts = counts.assign(group=pd.Categorical(counts["group"], categories=groups[::-1]))
-    return (
-        ggplot(counts, aes("time", "group", label="n"))
-        + geom_text(size=8)
-        + scale_x_continuous(breaks=ticks, limits=limits, expand=(0.02, 0))
-        + scale_y_discrete(limits=groups[::-1])
-        + labs(x=label, y="", title="Number at risk")
-        + house()
-        + theme(
-            panel_grid_major=element_blank(),
-            axis_line_x=element_blank(),
-            axis_text_x=element_blank(),
-            plot_title=element_text(size=8.5, weight="normal", ha="left"),
-        )
-    )
+def margins(groups: list[str], height: float) -> dict[str, float]:
+    """Room for the risk table: share of the figure under the axis and, for group names, to its left."""
+    left = 0.012 * max(map(len, groups)) if len(groups) > 1 else 0.01
+    return {"plot_margin_bottom": (len(groups) + 1) * ROW / 72 / height + 0.02, "plot_margin_left": left}
+
+
+def risk_table(counts: pd.DataFrame, groups: list[str]) -> Callable[[Any], None]:
+    """Decoration that writes the numbers at risk under the time axis, on its scale."""
+
+    def decorate(axes: Any) -> None:
+        def write(x: float, where: str, line: int, text: str, **style: Any) -> None:
+            axes.annotate(
+                text,
+                xy=(x, 0),
+                xycoords=(where, "axes fraction"),
+                xytext=(0, -36 - ROW * line),
+                textcoords="offset points",
+                va="top",
+                fontsize=8,
+                annotation_clip=False,
+                **style,
+            )
+
+        write(0, "axes fraction", 0, "Number at risk", ha="left", color="#5b6675")
+        for i, group in enumerate(groups, start=1):
+            if len(groups) > 1:
+                write(-0.015, "axes fraction", i, group, ha="right")
+            for row in counts[counts["group"] == group].to_dict("records"):
+                write(row["time"], "data", i, str(row["n"]), ha="center")
+
+    return decorate
 
 
 def day(value: float) -> str:

@@ -8,7 +8,6 @@ from trialpipe.config.analyses import CumulativeIncidence
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.figures import curves
-from trialpipe.figures.survival import _stack
 from trialpipe.figures.theme import colours, save_svg
 from trialpipe.figures.theme import theme as house
 
@@ -27,13 +26,19 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: CumulativeIncidence, pr
     groups = list(dict.fromkeys(shown["group"]))
     label = f"Days from {origin[0].lower()}{origin[1:]}"
 
+    height = 4.0 + curves.ROW / 72 * len(groups)
+    ticks = curves.breaks(float(shown["time"].max()))
+
     def save(path: Any) -> None:
-        save_svg(_plot(shown, groups, label), path, 4.1 + 0.22 * len(groups))
+        from plotnine import theme
+
+        plot = _plot(shown, groups, ticks, label) + theme(**curves.margins(groups, height))
+        save_svg(plot, path, height, curves.risk_table(curves.at_risk(shown, ticks), groups))
 
     return shown, save
 
 
-def _plot(shown: pd.DataFrame, groups: list[str], label: str) -> Any:
+def _plot(shown: pd.DataFrame, groups: list[str], ticks: list[float], label: str) -> Any:
     import pandas as pd
     from plotnine import (
         aes,
@@ -54,9 +59,8 @@ def _plot(shown: pd.DataFrame, groups: list[str], label: str) -> Any:
     curve["line"] = pd.Categorical(curve["category" if len(groups) == 1 else "group"], categories=lines)
     curve["cause"] = pd.Categorical(curve["category"], categories=causes)
     limits = (0.0, float(curve["time"].max()))
-    ticks = curves.breaks(limits[1])
     kinds = ["solid", "dashed", "dotted", "dashdot"]
-    top = (
+    return (
         ggplot(curve, aes("time", "cif", color="line", linetype="cause", group="group + '/' + category"))
         + geom_step(size=0.9)
         + scale_color_manual(values=dict(zip(lines, colours(len(lines)), strict=True)))
@@ -65,9 +69,7 @@ def _plot(shown: pd.DataFrame, groups: list[str], label: str) -> Any:
         )
         + scale_x_continuous(breaks=ticks, labels=[curves.day(t) for t in ticks], limits=limits, expand=(0.02, 0))
         + scale_y_continuous(limits=(0, 1), breaks=[0, 0.25, 0.5, 0.75, 1], expand=(0.01, 0))
-        + labs(x="", y="Cumulative incidence")
+        + labs(x=label, y="Cumulative incidence")
         + house()
         + theme(legend_position="top" if len(lines) > 1 else "none")
     )
-    table = curves.risk_table(curves.at_risk(shown, ticks), ticks, limits, groups, label)
-    return _stack(top, table, len(groups))

@@ -24,14 +24,21 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: KaplanMeier, protocol: 
         return None
     groups = list(dict.fromkeys(shown["group"]))
     origin = next(m.label for m in protocol.milestones if m.id == outcome.endpoint.origin)  # type: ignore[union-attr]
+    label = f"Days from {origin[0].lower()}{origin[1:]}"
+
+    height = 4.0 + curves.ROW / 72 * len(groups)
+    ticks = curves.breaks(float(shown["time"].max()))
 
     def save(path: Any) -> None:
-        save_svg(_plot(shown, groups, f"Days from {origin[0].lower()}{origin[1:]}"), path, 4.1 + 0.22 * len(groups))
+        from plotnine import theme
+
+        plot = _plot(shown, groups, ticks, label) + theme(**curves.margins(groups, height))
+        save_svg(plot, path, height, curves.risk_table(curves.at_risk(shown, ticks), groups))
 
     return shown, save
 
 
-def _plot(shown: pd.DataFrame, groups: list[str], label: str) -> Any:
+def _plot(shown: pd.DataFrame, groups: list[str], ticks: list[float], label: str) -> Any:
     import pandas as pd
     from plotnine import (
         aes,
@@ -53,9 +60,8 @@ def _plot(shown: pd.DataFrame, groups: list[str], label: str) -> Any:
         curve, on=["group", "time"]
     )
     limits = (0.0, float(curve["time"].max()))
-    ticks = curves.breaks(limits[1])
     palette = dict(zip(groups, colours(len(groups)), strict=True))
-    top = (
+    return (
         ggplot(curve, aes("time", "survival", color="group", fill="group"))
         + geom_ribbon(
             aes(ymin="lower", ymax="upper"),
@@ -69,15 +75,8 @@ def _plot(shown: pd.DataFrame, groups: list[str], label: str) -> Any:
         + scale_fill_manual(values=palette)
         + scale_x_continuous(breaks=ticks, labels=[curves.day(t) for t in ticks], limits=limits, expand=(0.02, 0))
         + scale_y_continuous(limits=(0, 1), breaks=[0, 0.25, 0.5, 0.75, 1], expand=(0.01, 0))
-        + labs(x="", y="Probability")
+        + labs(x=label, y="Probability")
         + house()
         + theme(legend_position="top" if len(groups) > 1 else "none")
     )
-    table = curves.risk_table(curves.at_risk(shown, ticks), ticks, limits, groups, label)
-    return _stack(top, table, len(groups))
 
-
-def _stack(top: Any, table: Any, groups: int) -> Any:
-    from plotnine.composition import plot_layout
-
-    return (top / table) + plot_layout(heights=[5, 0.35 + 0.35 * groups])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,24 +32,21 @@ def colours(n: int) -> list[str]:
     return [COLOURS[i % len(COLOURS)] for i in range(n)]
 
 
-def save_svg(plot: Any, path: Path, height: float) -> None:
-    """Draw ``plot`` once and write it as SVG of fixed size (inches). The same plot object must not be saved twice."""
+def save_svg(plot: Any, path: Path, height: float, decorate: Callable[[Any], None] | None = None) -> None:
+    """Draw ``plot`` once and write it as SVG of fixed size (inches); ``decorate`` may add to the drawn axes first."""
     import matplotlib as mpl
 
     mpl.use("svg")
+    import matplotlib.pyplot as plt
+    from plotnine import theme
+
     mpl.rcParams.update({"svg.hashsalt": "trialpipe", "svg.fonttype": "path"})
+    figure = (plot + theme(figure_size=(WIDTH, height))).draw()
+    if decorate is not None:
+        decorate(figure.axes[0])
     partial = path.with_name(path.name + ".partial")
-    plot.save(
-        partial,
-        format="svg",
-        width=WIDTH,
-        height=height,
-        units="in",
-        limitsize=False,
-        verbose=False,
-        metadata={"Date": None, "Creator": None},
-    )
+    figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(figure)
     text = partial.read_text(encoding="utf-8")
-    start = text.index("<svg")
-    path.write_text(text[start:], encoding="utf-8", newline="\n")
+    path.write_text(text[text.index("<svg") :], encoding="utf-8", newline="\n")
     os.remove(partial)

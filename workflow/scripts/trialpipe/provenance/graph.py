@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from trialpipe.io import store
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 class Cell(NamedTuple):
@@ -96,7 +96,7 @@ class Graph:
     def text(self, cell: Cell) -> str | None:
         """Text of a raw cell as ingested (redacted where the gate redacted); None if absent or empty."""
         row = self._ingested.get((cell.file, cell.row))
-        return None if row is None else row.get(cell.item)  # type: ignore[return-value]
+        return None if row is None else row.get(cell.item)
 
     def reached(self, cell: Cell) -> set[str]:
         """Every clean and derived row that a raw cell reaches."""

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.report import text
-from trialpipe.report.tables import NOT_DONE, Row, Table, table
+from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, table
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_QUERIES = 400
@@ -23,8 +23,8 @@ def render(
 ) -> str:
     """The report of one trial as one HTML page without any outside reference.
 
-    ``tables`` holds the rows of ``results``, ``laws``, ``queries``, ``reconciliation`` and ``redacted``; ``figures`` the
-    SVG text by name (``<outcome>.<analysis>``). Text of the extracts is escaped by the template engine.
+    ``tables`` holds the rows of ``results``, ``laws``, ``queries``, ``reconciliation`` and ``redacted``; ``figures``
+    the SVG text by name (``<outcome>.<analysis>``). Text of the extracts is escaped by the template engine.
     """
     results = sorted(tables["results"], key=lambda row: row["order"])
     sections = [
@@ -71,6 +71,7 @@ def render(
 def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict[str, str]) -> dict[str, Any]:
     """What the template needs of one outcome: words, tables by analysis, sensitivity analyses, figures, headline."""
     blocks = []
+    words = text.labels(outcome, protocol)
     for analysis in outcome.analyses:
         name = f"{analysis.kind}.{analysis.id}" if analysis.id else analysis.kind
         mine = [row for row in rows if row["analysis"] == name]
@@ -79,7 +80,7 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
             chosen = [row for row in mine if row["scenario"] == scenario]
             if chosen:
                 label = next((s.label for s in outcome.sensitivity if s.id == scenario), None)
-                scenarios.append((label, split(chosen, analysis.kind)))
+                scenarios.append((label, split(chosen, analysis.kind, words)))
         figure = figures.get(f"{outcome.id}.{name}")
         blocks.append(
             {
@@ -99,22 +100,36 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
     }
 
 
-def split(rows: list[Row], kind: str) -> list[tuple[str, Table]]:
-    """One table per display of the analysis (the ``variable`` column), in order."""
-    displays = list(dict.fromkeys(row["variable"] for row in rows))
+def split(rows: list[Row], kind: str, words: dict[tuple[str, str], str]) -> list[tuple[str, Table]]:
+    """One table per display of an adverse-event analysis (its ``variable`` column), else one table."""
     if kind != "adverse_events":
-        return [("", table(rows, kind))]
-    return [(str(name or ""), table([row for row in rows if row["variable"] == name], kind)) for name in displays]
+        return [("", table(rows, kind, words))]
+    displays = list(dict.fromkeys(row["variable"] for row in rows))
+    shown = [(name, [row for row in rows if row["variable"] == name]) for name in displays]
+    return [(text.DISPLAYS.get(str(name), str(name)), table(found, kind, words)) for name, found in shown]
 
 
 def headline(rows: list[Row]) -> str:
-    """The main number of an outcome for the overview, as printed in its first table."""
-    primary = [row for row in rows if row["scenario"] == "primary" and not str(row["analysis"]).endswith("~curve")]
-    for wanted in ("percent", "survival", "cif", "median", "n"):
-        for row in primary:
-            if row["statistic"] == wanted and row["category"] in (None, "success"):
-                return str(row["formatted"])
+    """The main number of an outcome for the overview: of all patients together, at the last time that has one."""
+    shown = [r for r in rows if r["scenario"] == "primary" and not r["analysis"].endswith("~curve")]
+    shown = [r for r in shown if r["value"] is not None and r["group"] in (None, "Overall")]
+    for wanted, pattern in HEADLINES:
+        found = [r for r in shown if r["statistic"] == wanted]
+        found = [r for r in found if r["analysis"] == found[0]["analysis"] and r["category"] == found[0]["category"]]
+        if found:
+            row = max(found, key=lambda r: r["time"] or 0.0)
+            cell = {r["statistic"]: r["formatted"] for r in shown if r["cell_id"] == row["cell_id"]}
+            place = f"day {row['time']:g}: " if row["time"] is not None else f"{row['visit']}: " if row["visit"] else ""
+            return place + next(p for p in pattern.split("|") if set(TOKEN.findall(p)) <= set(cell)).format(**cell)
     return ""
+
+
+HEADLINES = (
+    ("percent", "{n}/{denominator} ({percent} %)|{percent} %"),
+    ("survival", "{survival} ({lower} to {upper})|{survival}"),
+    ("cif", "{cif} ({lower} to {upper})|{cif}"),
+    ("median", "{median}"),
+)
 
 
 def _query_counts(queries: list[Row]) -> list[tuple[str, str, int]]:

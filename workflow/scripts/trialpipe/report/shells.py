@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 DIMENSIONS = {
+    "group": "Group",
     "stratum": "Stratum",
-    "parameter": "Parameter",
-    "term": "Term",
-    "category": "",
     "variable": "",
+    "parameter": "Parameter",
+    "term": "",
+    "category": "",
     "base_visit": "From",
     "visit": "Visit",
     "time": "Day",
@@ -19,14 +20,140 @@ DIMENSIONS = {
 
 @dataclass(frozen=True)
 class Shell:
-    """``columns``: (header, pattern of statistics); ``titles``: headers of dimensions; ``hide``: dimensions left out."""
+    """How an analysis kind is laid out.
+
+    ``columns``: (header, patterns); a pattern names statistics in braces, the first of several (separated by a bar)
+    whose statistics are there is printed; ``{level}`` in a header is the confidence level. ``titles``: headers of
+    dimensions; ``hide``: dimensions left out; ``groups``: whether groups are blocks of columns or lines.
+    """
 
     columns: tuple[tuple[str, str], ...]
     titles: dict[str, str] = field(default_factory=dict)
     hide: tuple[str, ...] = ()
+    groups: str = "lines"
 
 
-N_PERCENT = ("n/N (%)", "{n}/{denominator} ({percent} %)")
-INTERVAL = ("Interval", "[{lower}, {upper}]")
+SHARE = ("n/N (%)", "{n}/{denominator} ({percent} %)|{n}/{denominator}|{n}")
+INTERVAL = ("{level} CI", "{lower} to {upper}")
+TEST = ("p", "{p}")
+SPREAD = (
+    ("Mean (SD)", "{mean} ({sd})|{mean}"),
+    ("Median", "{median}"),
+    ("Q1 to Q3", "{q1} to {q3}"),
+    ("Range", "{min} to {max}"),
+)
+RATIO = (
+    ("n", "{n}"),
+    ("Events", "{events}"),
+    ("Coefficient", "{coef}"),
+    ("SE", "{std_err}"),
+    ("Hazard ratio", "{hr}"),
+    INTERVAL,
+    ("Log-likelihood", "{loglik}"),
+    ("Chi-square", "{chi_square}"),
+    TEST,
+)
 
-SHELLS: dict[str, Shell] = {}
+SHELLS: dict[str, Shell] = {
+    "adverse_events": Shell(
+        (
+            ("Patients, n/N (%)", SHARE[1]),
+            ("Events", "{events}"),
+            ("Patient-months", "{person_time}"),
+            ("Rate per 100 patient-months", "{rate}"),
+            INTERVAL,
+        ),
+        hide=("variable",),
+    ),
+    "baseline": Shell(
+        (
+            (
+                "Median [Q1, Q3], range (number of patients), or n/N (%)",
+                "{median} [{q1}, {q3}], {min} to {max} ({n})|" + SHARE[1],
+            ),
+        ),
+        groups="columns",
+    ),
+    "categories_by_visit": Shell((SHARE, INTERVAL, ("Missing", "{missing}"), ("Alive", "{alive}"))),
+    "cox": Shell(RATIO),
+    "cumulative_incidence": Shell(
+        (
+            ("n", "{n}"),
+            ("Events", "{cum_events}|{events}"),
+            ("Censored", "{censored}"),
+            ("At risk", "{n_risk}"),
+            ("Cumulative incidence", "{cif}"),
+            ("SE", "{std_err}"),
+            INTERVAL,
+            ("Chi-square", "{chi_square}"),
+            TEST,
+        ),
+        titles={"category": "Event"},
+    ),
+    "describe_by_visit": Shell(
+        (
+            ("Alive", "{alive}"),
+            ("Sampled", "{n}"),
+            ("Below limit (%)", "{n_below} ({percent_below} %)|{n_below}"),
+            ("Above limit", "{n_above}"),
+            *SPREAD,
+            ("Geometric mean (CV %)", "{geometric_mean} ({geometric_cv})|{geometric_mean}"),
+        ),
+        hide=("variable",),
+    ),
+    "fine_gray": Shell(RATIO),
+    "flow": Shell((("Patients", "{n}"),)),
+    "in_bands": Shell(
+        (SHARE, INTERVAL, ("Undetermined", "{undetermined}"), ("Missing", "{missing}"), ("Alive", "{alive}"))
+    ),
+    "kaplan_meier": Shell(
+        (
+            ("n", "{n}"),
+            ("Events", "{cum_events}|{events}"),
+            ("Censored", "{censored}"),
+            ("At risk", "{n_risk}"),
+            ("Estimate", "{survival}|{median}|{quantile}|{rmst}"),
+            ("SE", "{std_err}"),
+            INTERVAL,
+        )
+    ),
+    "logrank": Shell(
+        (
+            ("n", "{n}"),
+            ("Observed", "{observed}|{events}"),
+            ("Expected", "{expected}"),
+            ("Chi-square", "{chi_square}"),
+            TEST,
+        )
+    ),
+    "paired_change": Shell(
+        (
+            ("Pairs", "{n}"),
+            ("Up", "{n_up}"),
+            ("Down", "{n_down}"),
+            ("Not distinguishable", "{n_tie}"),
+            ("Median change", "{median_change}"),
+            TEST,
+        ),
+        hide=("variable",),
+    ),
+    "planned": Shell((("Result", "{estimate}"),)),
+    "populations": Shell((SHARE,)),
+    "proportion": Shell((SHARE, INTERVAL, TEST), titles={"category": "State"}),
+    "responder_time": Shell((("Responders", "{n}"), *SPREAD)),
+    "response_by_visit": Shell((SHARE, INTERVAL), titles={"category": "Response"}),
+    "response_incidence": Shell(
+        (
+            ("n", "{n}"),
+            ("At risk", "{n_risk}"),
+            ("Events", "{cum_events}|{events}"),
+            ("Cumulative incidence", "{cif}"),
+            ("SE", "{std_err}"),
+            INTERVAL,
+        ),
+        titles={"category": "Event"},
+    ),
+    "response_turnbull": Shell(
+        (("n", "{n}"), ("Probability", "{probability}|{survival}|{cif}"), ("Median", "{median}"))
+    ),
+}

@@ -1,9 +1,9 @@
-"""Tables of results: rows of the analysis table laid out by the shell of their analysis kind. Formats, never computes."""
+"""Tables of results: rows of the analysis table laid out by the shell of their kind. Formats, never computes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from trialpipe.report.shells import DIMENSIONS, SHELLS, Shell
 Row = dict[str, Any]
 TOKEN = re.compile(r"\{(\w+)\}")
 NOT_DONE = "not implemented"
+MEASURED = ("parameter", "variable")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """``head``: column headers; ``spans``: (group header, columns under it); ``body``: row headers and cells."""
+    """``spans``: (group header, columns under it); ``head``: column headers; ``body``: line headers and cells."""
 
     spans: list[tuple[str, int]]
     head: list[str]
@@ -36,34 +37,43 @@ class Table:
     notes: list[str]
 
 
-def table(rows: list[Row], kind: str) -> Table:
+def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> Table:
     """Lay out the rows of one analysis and scenario.
 
-    A line per distinct value of the dimensions that vary (stratum, term, parameter, category, visits, time), in the
-    order of the results; a block of columns per group (and comparator).
+    A line per distinct value of the dimensions that vary, in the order of the results; groups are lines or blocks of
+    columns as the shell says. ``labels`` turns (dimension, code) into words.
     """
-    shell = SHELLS.get(kind, Shell(columns=()))
-    columns = shell.columns or tuple((s, "{" + s + "}") for s in dict.fromkeys(str(r["statistic"]) for r in rows))
-    dimensions = [d for d in DIMENSIONS if any(row[d] is not None for row in rows) and d not in shell.hide]
-    groups = list(dict.fromkeys(_group(row) for row in rows))
-    lines = list(dict.fromkeys(tuple(_label(d, row) for d in dimensions) for row in rows))
+    shell = SHELLS.get(kind) or Shell(tuple((s, "{" + s + "}") for s in dict.fromkeys(r["statistic"] for r in rows)))
+    wide = shell.groups == "columns"
+    several = len({_group(row) for row in rows}) > 1
+    dimensions = [d for d in DIMENSIONS if d not in shell.hide and (d != "group" or (several and not wide))]
+    dimensions = [d for d in dimensions if d == "group" or any(row[d] is not None for row in rows)]
+    blocks = list(dict.fromkeys(_group(row) for row in rows)) if wide else [""]
     cells: dict[tuple[tuple[str, ...], str], dict[str, Row]] = {}
+    units = {(d, row[d]): row["unit"] for d in MEASURED for row in rows if row["unit"] not in (None, "%")}
     for row in rows:
-        place = (tuple(_label(d, row) for d in dimensions), _group(row))
-        cells.setdefault(place, {})[str(row["statistic"])] = row
-    used = [c for c in columns if any(_fits(c[1], cells.get((line, g), {})) for line in lines for g in groups)]
-    body = []
+        line = tuple(_label(d, row, labels, units) for d in dimensions)
+        cells.setdefault((line, _group(row) if wide else ""), {})[row["statistic"]] = row
+    lines = list(dict.fromkeys(line for line, _ in cells))
+    columns = [c for c in shell.columns if any(_fit(c[1], found) for found in cells.values())]
+    body, before = [], ("",) * len(dimensions)
     for line in lines:
-        printed = [_cell(pattern, cells.get((line, group), {})) for group in groups for _, pattern in used]
-        if any(cell.text for cell in printed):
-            body.append((list(line), printed))
+        printed = [_cell(patterns, cells.get((line, block), {})) for block in blocks for _, patterns in columns]
+        body.append((_unrepeated(line, before), printed))
+        before = line
+    level = next((f"{100 * row['conf_level']:g} %" for row in rows if row["conf_level"] is not None), "")
+    notes = [
+        f"{row['formatted']}: {row['note']}" if row["value"] is None else row["note"] for row in rows if row["note"]
+    ]
+    titles = [title.format(level=level) for title, _ in columns]
+    single = wide and len(columns) == 1
     return Table(
-        spans=[(group, len(used)) for group in groups] if groups != ["Overall"] and groups != [""] else [],
-        head=[title for _ in groups for title, _ in used],
+        spans=[(block, len(columns)) for block in blocks] if wide and not single else [],
+        head=blocks if single else titles * len(blocks),
         stub=[shell.titles.get(d, DIMENSIONS[d]) for d in dimensions],
         body=body,
         methods=_distinct(row["method"] for row in rows),
-        notes=_distinct(row["note"] for row in rows if row["value"] is None or row["note"]),
+        notes=_distinct([*([titles[0]] if single else []), *notes]),
     )
 
 
@@ -72,44 +82,49 @@ def _group(row: Row) -> str:
     return f"{group} vs {row['comparator']}" if row["comparator"] else group
 
 
-def _label(dimension: str, row: Row) -> str:
+def _label(dimension: str, row: Row, labels: Mapping[tuple[str, str], str], units: Mapping[tuple, str]) -> str:
+    if dimension == "group":
+        return _group(row)
     value = row[dimension]
     if value is None:
         return ""
     if dimension == "time":
         return f"{float(value):g}"
-    return str(value)
+    text = labels.get((dimension, str(value)), str(value))
+    unit = units.get((dimension, value)) if dimension in MEASURED else None
+    return f"{text} ({unit})" if unit else text
 
 
-def _fits(pattern: str, found: dict[str, Row]) -> bool:
-    return any(token in found for token in TOKEN.findall(pattern))
+def _unrepeated(line: tuple[str, ...], before: tuple[str, ...]) -> list[str]:
+    """Line headers with those blanked that repeat the line above, from the left."""
+    shown, same = [], True
+    for now, above in zip(line, before, strict=True):
+        same = same and now == above
+        shown.append("" if same and len(line) > 1 else now)
+    return shown
 
 
-def _cell(pattern: str, found: dict[str, Row]) -> Cell:
-    tokens = TOKEN.findall(pattern)
-    present = [found[token] for token in tokens if token in found]
-    if not present:
+def _fit(patterns: str, found: Mapping[str, Row]) -> str | None:
+    """The first pattern whose statistics are all there; else the first of which some are."""
+    options = patterns.split("|")
+    for pattern in options:
+        if all(token in found and found[token]["value"] is not None for token in TOKEN.findall(pattern)):
+            return pattern
+    return next((p for p in options if all(token in found for token in TOKEN.findall(p))), None)
+
+
+def _cell(patterns: str, found: Mapping[str, Row]) -> Cell:
+    pattern = _fit(patterns, found)
+    if pattern is None:
         return Cell("")
-    first = present[0]
-    note = "; ".join(_distinct(row["note"] for row in present))
-    if all(row["value"] is None and not row["formatted"] for row in present):
-        return Cell("", str(first["cell_id"]), note, missing=True)
-    text = pattern
-    if len(present) < len(tokens) or any(row["value"] is None for row in present):
-        text = pattern if len(tokens) == 1 else _partial(pattern, found)
-    filled = TOKEN.sub(lambda m: str(found[m.group(1)]["formatted"]) if m.group(1) in found else "", text)
-    return Cell(filled.strip(), str(first["cell_id"]), note, missing=any(row["note"] == NOT_DONE for row in present))
-
-
-def _partial(pattern: str, found: dict[str, Row]) -> str:
-    """The pattern when some of its numbers do not exist: an interval without limits, a count without percentage."""
-    known = [t for t in TOKEN.findall(pattern) if t in found and found[t]["value"] is not None]
-    if not known:
-        token = next(t for t in TOKEN.findall(pattern) if t in found)
-        return "{" + token + "}"
-    if {"n", "denominator"} <= set(known) and "percent" not in known:
-        return "{n}/{denominator}"
-    return pattern
+    used = [found[token] for token in TOKEN.findall(pattern)]
+    note = "; ".join(_distinct(row["note"] for row in used))
+    undefined = [row["formatted"] for row in used if row["value"] is None]
+    if len(undefined) == len(used) and len(set(undefined)) == 1:
+        text = undefined[0]
+    else:
+        text = TOKEN.sub(lambda match: str(found[match.group(1)]["formatted"]), pattern)
+    return Cell(text, str(used[0]["cell_id"]), note, missing=any(row["note"] == NOT_DONE for row in used))
 
 
 def _distinct(values: Iterable[object]) -> list[str]:

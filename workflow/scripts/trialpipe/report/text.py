@@ -50,4 +50,40 @@ def clock(protocol: Protocol) -> str:
     """How days are counted in this trial."""
     origin = next(m.label for m in protocol.milestones if m.id == protocol.time.origin)
     first = f"D{protocol.time.first_day}"
-    return f"Origin: {origin.lower()} ({first}). Times in tables are elapsed days from the origin named there, {first} = 0."
+    return (
+        f"Origin: {origin[0].lower()}{origin[1:]}, {first}. Times in tables are elapsed days from the origin they name."
+    )
+
+
+def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
+    """Words for the codes of result rows: (dimension, code) to label."""
+    found: dict[tuple[str, str], str] = {}
+    for milestone in protocol.milestones:
+        found["category", milestone.id] = milestone.label
+    for entry in (*protocol.subject_variables, *protocol.formulas):
+        found["variable", entry.name] = found["term", entry.name] = entry.label
+    for population in protocol.populations:
+        found["category", population.id] = population.label
+    for dataset in protocol.datasets:
+        if dataset.kind == "findings":
+            found.update({("parameter", p.code): p.label for p in dataset.parameters})
+    for analysis in outcome.analyses:
+        if analysis.kind == "flow":
+            found.update({("category", box.id): box.label for box in analysis.boxes})
+        if analysis.kind == "in_bands":
+            found.update({("category", band.id): band.label for band in analysis.bands})
+        if analysis.kind == "cox":
+            found.update({("term", e.name): e.label for e in analysis.time_dependent})
+            if analysis.landmark:
+                found["term", analysis.landmark.name] = analysis.landmark.label
+    if outcome.endpoint.kind in ("state_at_horizon", "time_to_event"):
+        found.update({("category", str(code)): label for code, label in outcome.endpoint.labels.items()})
+    return found
+
+
+DISPLAYS = {
+    "overview": "Overview",
+    "soc_pt": "By system organ class and preferred term",
+    "worst_grade": "Worst grade per patient",
+    "rates": "Rates",
+}
