@@ -104,7 +104,8 @@ def subject_unknown(rule: Rule, tables: Tables, log: Log) -> None:
 
 def _nearest(number: str, known: Iterable[str]) -> str:
     """The known numbers of equal length that differ in one character, in words."""
-    alike = [k for k in sorted(known) if len(k) == len(number) and sum(a != b for a, b in zip(k, number, strict=True)) == 1]
+    same = [k for k in sorted(known) if len(k) == len(number)]
+    alike = [k for k in same if sum(a != b for a, b in zip(k, number, strict=True)) == 1]
     return f" (one character from {', '.join(alike[:3])})" if alike else ""
 
 
@@ -181,7 +182,7 @@ def after_death(rule: Rule, tables: Tables, log: Log) -> None:
     for row in _all(tables):
         if row.subject not in deaths or row.late or row is deaths[row.subject][0]:
             continue
-        later = [(row, name, day) for name, day in row.days() if day.surely_after(deaths[row.subject][1])]
+        later = [(row, name, day) for name, day in row.days() if _outlives(name, day, deaths[row.subject][1])]
         found.setdefault(row.subject, []).extend(later[:1])
     for subject, later in sorted(found.items()):
         if not later:
@@ -193,17 +194,28 @@ def after_death(rule: Rule, tables: Tables, log: Log) -> None:
         _put(rule, log, rows, "DSSTDTC", value, {"n": len(later), "first": day.text})
 
 
+def _outlives(variable: str, day: Day, death: Day) -> bool:
+    """Surely after the death; the hour of an end on the day of death is often the planned one and proves nothing."""
+    return day.low > death.high if variable.endswith("ENDTC") else day.surely_after(death)
+
+
 def needs(rule: Rule, tables: Tables, log: Log) -> None:
-    """Records that call for another record of the same patient which is not there."""
+    """Records that call for another record of the same patient which is not there.
+
+    The query names the patient's other rows of the domain that should hold it. ``recorded=yes``: the rule is silent
+    in a trial that records the other thing of nobody.
+    """
     wanted = rule.options("needs")
-    if any(option.split(".")[0] not in tables for option in wanted):
-        return
+    names = dict.fromkeys(option.split(".")[0] for option in wanted)
     served = {row.subject for option in wanted for row in _matching(tables, option)}
+    if any(name not in tables for name in names) or ("recorded" in rule.parameters and not served):
+        return
     for option in rule.options("when"):
         for row in _matching(tables, option):
             if row.subject not in served:
                 variable, _, value = option.split(".")[1].partition(":")
-                _put(rule, log, [row], variable, value)
+                others = [other for name in names for other in tables[name] if other.subject == row.subject]
+                _put(rule, log, [row, *(other for other in others if other is not row)], variable, value)
 
 
 def _matching(tables: Tables, option: str) -> list[Row]:

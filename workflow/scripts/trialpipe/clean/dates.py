@@ -13,17 +13,17 @@ from trialpipe.io import dates as iso
 
 UNKNOWN = frozenset(
     [
-        "", "nd", "nk", "un", "uk", "unk", "na", "nc", "nf", "nr", "ns", "nsp", "x", "xx", "xxx", "xxxx", "?", "??", "-",
-        "--", "---", "_", "__", "..", "jj", "dd", "mm", "mmm", "aa", "aaaa", "yy", "yyyy", "u", "uu", "inconnu", "inconnue",
-        "unknown", "00", "0", "99", "0000", "9999",
+        "", "nd", "nk", "un", "uk", "unk", "na", "nc", "nf", "nr", "ns", "nsp", "x", "xx", "xxx", "xxxx", "?", "??",
+        "-", "--", "---", "_", "__", "..", "jj", "dd", "mm", "mmm", "aa", "aaaa", "yy", "yyyy", "u", "uu", "inconnu",
+        "inconnue", "unknown", "00", "0", "99", "0000", "9999",
     ]
 )  # fmt: skip
 """Texts (folded) for an unknown part of a date."""
 
 _MONTHS = (
     "jan janv janvier january", "feb fev fevr fevrier february", "mar mars march", "apr avr avril april", "may mai",
-    "jun juin june", "jul juil juillet july", "aug aou aout august", "sep sept septembre september", "oct octobre october",
-    "nov novembre november", "dec decembre december",
+    "jun juin june", "jul juil juillet july", "aug aou aout august", "sep sept septembre september",
+    "oct octobre october", "nov novembre november", "dec decembre december",
 )  # fmt: skip
 MONTHS = {name: number for number, names in enumerate(_MONTHS, start=1) for name in names.split()}
 _TIME = re.compile(

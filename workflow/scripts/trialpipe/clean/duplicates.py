@@ -4,7 +4,8 @@
 * Records of one natural key with equal values become one record that names the cells of all of them.
 * Records of one natural key with different values are all kept, numbered in the order of the extract, flagged
   DUPLICATE and queried. Derivations use the first. Which one is right only the site can say.
-* A key whose date is partial or unknown, or that is empty, proves no repetition: such records are only numbered.
+* A key whose date is partial or unknown, or that is empty, proves no repetition; neither do records that carry
+  different numbers of their own (--REFID, --SPID). Such records are only numbered.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from trialpipe.clean.reconcile import Ledger
 from trialpipe.clean.record import Record
 from trialpipe.clean.rows import POSITION, Raw
 from trialpipe.clean.rules import Log
+from trialpipe.io.sdtm import prefix
 
 
 def exact(raws: Iterable[Raw], subject: str, log: Log, ledger: Ledger) -> list[Raw]:
@@ -29,7 +31,8 @@ def exact(raws: Iterable[Raw], subject: str, log: Log, ledger: Ledger) -> list[R
             continue
         ledger.set_aside(raw.form, raw.lines, "repeats another row")
         number = (raw.text(subject) or "").strip() or None
-        log.add("duplicate_exact", raw.origin(subject), subject=number, form=raw.form, item=subject, value=number, other=first.row)
+        place = {"subject": number, "form": raw.form, "item": subject, "value": number}
+        log.add("duplicate_exact", raw.origin(subject), **place, other=first.row)
     return kept
 
 
@@ -44,7 +47,7 @@ def resolve(records: Sequence[Record], key: Sequence[str], log: Log) -> list[Rec
         kept = _merge(group, log) if len(group) > 1 else group
         for number, record in enumerate(kept, start=1):
             record.occurrence = number
-        if len(kept) > 1 and _proves(kept[0], key):
+        if len(kept) > 1 and _proves(kept[0], key) and not _told_apart(kept, log.domain):
             _conflict(kept, identity, log)
         found += kept
     return found
@@ -67,6 +70,15 @@ def _proves(record: Record, key: Sequence[str]) -> bool:
     dates = [name for name in key if name.endswith("DTC")]
     exact = all((day := record.day(name)) is not None and day.exact for name in dates)
     return exact and (not key or any(record.values.get(name) is not None for name in key))
+
+
+def _told_apart(group: list[Record], domain: str) -> bool:
+    """Whether each record carries a number of its own: of the sample, or the sponsor's."""
+    for name in (f"{prefix(domain)}REFID", f"{prefix(domain)}SPID"):
+        numbers = [record.text(name) for record in group]
+        if None not in numbers and len(set(numbers)) == len(numbers):
+            return True
+    return False
 
 
 def _conflict(group: list[Record], identity: tuple[str, ...], log: Log) -> None:

@@ -22,10 +22,12 @@ NO_VALUE = frozenset(
 )  # fmt: skip
 """Texts (folded) that say there is no value, wherever a number is expected."""
 
-_LEFT = re.compile(r"(?:<=|=<|<|≤|inf\.?(?:erieure?)?(?: ou egale?)?(?: a)?|less than|below|moins de)\s*(?=\S)")
-_RIGHT = re.compile(r"(?:>=|=>|>|≥|sup\.?(?:erieure?)?(?: ou egale?)?(?: a)?|greater than|more than|above|plus de)\s*(?=\S)")
+_WORDS = r"\.?(?:erieure?)?(?: ou egale?)?(?: a)?"
+_LEFT = re.compile(rf"(?:<=|=<|<|≤|inf{_WORDS}|less than|below|moins de)\s*(?=\S)")
+_RIGHT = re.compile(rf"(?:>=|=>|>|≥|sup{_WORDS}|greater than|more than|above|plus de)\s*(?=\S)")
 _BELOW = frozenset(
-    ["blq", "bloq", "blloq", "bql", "indetectable", "undetectable", "non detectable", "non detecte", "not detected", "indosable"]
+    ["blq", "bloq", "blloq", "bql", "indetectable", "undetectable", "non detectable", "non detecte", "not detected"]
+    + ["indosable"]
 )
 _ABOVE = frozenset(["alq", "aloq", "auloq", "aql"])
 _LIMITS = frozenset(["lq", "liq", "loq", "lloq", "lod", "lsq", "uloq", "limite", "limit"])

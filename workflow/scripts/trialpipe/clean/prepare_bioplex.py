@@ -88,7 +88,12 @@ def prepare(raws: Sequence[Raw], log: Log, ledger: Ledger, dialect: Dialect) -> 
     by_sample: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         by_sample.setdefault((run.sample, run.analyte), []).append(run)
-    return [_result(_chosen(found, log, ledger), log) for _, found in sorted(by_sample.items())]
+    found = []
+    for _, of_sample in sorted(by_sample.items()):
+        chosen = _chosen(of_sample, log, ledger)
+        # runs that do not count are judged too: their queries stand, their results do not
+        found += [result for run in of_sample for result in [_result(run, log)] if run is chosen]
+    return found
 
 
 def _sheet(place: str, wells: list[Raw], log: Log, ledger: Ledger, dialect: Dialect) -> Sheet:
@@ -165,7 +170,8 @@ def _runs(sheet: Sheet, log: Log, ledger: Ledger, dialect: Dialect) -> list[Run]
             samples.setdefault((name, (raw.text(ANALYTE) or "").strip()), []).append(raw)
     found = []
     for (name, analyte), wells in sorted(samples.items()):
-        assert sheet.low is not None and sheet.high is not None
+        assert sheet.low is not None
+        assert sheet.high is not None
         dilution = _figure(wells[0], "Dilution", dialect) or 1.0
         times = _multiplier(wells[0], dilution, log)
         lloq, uloq = _clean(sheet.low * dilution), _clean(sheet.high * dilution)

@@ -1,4 +1,4 @@
-"""Reads mapped values of a raw row into a record: text, number, code, date, elapsed day; queries what it cannot read."""
+"""Reads mapped values of a raw row into a record: text, number, code, date, elapsed day; queries the unreadable."""
 
 from __future__ import annotations
 
@@ -126,7 +126,8 @@ class Reader:
     def _codes(self, name: str | None) -> Codes:
         if name not in self.context.codelists:
             cure = "declare it under codelists in extracts.yaml"
-            raise DataError("extracts.yaml", None, "codelist", name or "none", f"of domain {self.domain} is not known", cure)
+            message = f"of domain {self.domain} is not known"
+            raise DataError("extracts.yaml", None, "codelist", name or "none", message, cure)
         return self.context.codelists[name]
 
     def _read_date(self, record: Record, variable: str, spec: Value, text: str | None, item: str) -> None:
@@ -171,7 +172,8 @@ class Reader:
 
     def _judge_day(self, record: Record, variable: str, item: str, text: str | None, found: dates.Parsed) -> None:
         cutoff = self.context.cutoff
-        assert found.low is not None and found.high is not None
+        assert found.low is not None
+        assert found.high is not None
         late = found.low > cutoff
         if late and is_main(variable, self.domain):
             record.flags.add("AFTER_CUTOFF")

@@ -48,7 +48,7 @@ class Ledger:
                     aside.setdefault(_reason(found), []).append(row)
             rows.append(self._row(form, "in", "", len(reasons), []))
             rows.append(self._row(form, "kept", "", len(kept), []))
-            rows += [self._row(form, "set_aside", why, len(found), sorted(found)) for why, found in sorted(aside.items())]
+            rows += [self._row(form, "set_aside", why, len(aside[why]), sorted(aside[why])) for why in sorted(aside)]
         frame = pd.DataFrame(rows, columns=[column.name for column in RECONCILIATION.columns])
         return frame.astype({"rows": "Int64"})
 

@@ -79,10 +79,8 @@ def read_rules(rows: Iterable[Mapping[str, str]]) -> list[Rule]:
             raise ValueError(f"checks.csv: rule {row['id']}: scope '{row['scope']}', severity '{row['severity']}'")
         pairs = [part.split("=", 1) for part in row["parameters"].split(";") if part]
         domains = tuple(row["domains"].split(";"))
-        parameters = {name: value for name, value in pairs}
-        rules.append(
-            Rule(row["id"], row["scope"], row["severity"], domains, row["kind"], parameters, row["message"], row["cure"])
-        )
+        words = (row["kind"], dict(pairs), row["message"], row["cure"])
+        rules.append(Rule(row["id"], row["scope"], row["severity"], domains, *words))
     return rules
 
 

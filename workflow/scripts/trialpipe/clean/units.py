@@ -56,7 +56,7 @@ class Units:
     def suspect(
         self, test: str, target: str, value: float, unit: str, low: float | None, high: float | None
     ) -> str | None:
-        """The first unit by name other than ``unit`` in which ``value`` lies within ``low`` and ``high`` (in ``target``)."""
+        """The first other unit by name in which ``value`` lies within ``low`` and ``high`` (given in ``target``)."""
         if low is None or high is None:
             return None
         for other, factor in self.alternatives(test, target):
