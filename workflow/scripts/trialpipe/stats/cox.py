@@ -1,4 +1,4 @@
-"""Cox proportional-hazards regression: Efron and Breslow ties, strata, counting-process input."""
+"""Cox proportional-hazards regression: Efron, Breslow and exact ties, strata, counting-process input."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc, ndtr, ndtri
+
+from trialpipe.stats.distributions import chi2_upper, normal_p, two_sided_z
+from trialpipe.stats.inputs import codes, labels, matrix, merge_close, times
+from trialpipe.stats.risksets import RiskSets, exact_likelihood, likelihood, risk_sets
+
+TIES = {"efron": likelihood, "breslow": likelihood, "exact": exact_likelihood}
 
 
 @dataclass(frozen=True)
 class Cox:
     """Estimates per covariate with their covariance; log partial likelihoods and global tests.
 
-    ``converged`` is False when Newton's method did not settle; a covariate without finite estimate is then in doubt.
+    A covariate without finite estimate (the likelihood rises without end, or it depends on earlier covariates) is nan.
+    ``converged`` is False if there is one of the first kind, or nothing to estimate; ``loglik`` is then the limit.
+    ``df`` counts the covariates that do not depend on earlier ones.
     """
 
     coef: np.ndarray
@@ -47,97 +54,130 @@ def cox(
     ties: str = "efron",
     conf_level: float = 0.95,
 ) -> Cox:
-    """Maximum partial likelihood (Cox 1972; ties Efron 1977 or Breslow 1974) by Newton's method with step halving.
+    """Maximum partial likelihood (Cox 1972; ties ``efron`` 1977, ``breslow`` 1974, ``exact``) by Newton's method.
 
-    time: end of the interval at risk; event 0/1 at that time; covariates (n, k); entry: start of the interval, at risk on
-    (entry, time]; strata: labels with separate baseline hazards. Raises ValueError on invalid input.
+    time: end of the interval at risk; event 0/1 at that time; covariates (n, k); entry: start of the interval, at risk
+    on (entry, time]; strata: labels with separate baseline hazards. Raises ValueError on invalid input.
     """
-    time, event = np.asarray(time, float), np.asarray(event, int)
-    x = np.asarray(covariates, float)
-    x = x.reshape(len(time), -1)
-    start = np.full(len(time), -math.inf) if entry is None else np.asarray(entry, float)
-    if np.isnan(x).any() or np.isnan(time).any():
-        raise ValueError("a time or covariate is missing")
-    if ties not in ("efron", "breslow"):
-        raise ValueError(f"ties {ties!r} is neither efron nor breslow")
-    if (start >= time).any():
-        raise ValueError("an interval does not end after it starts")
-    blocks = np.zeros(len(time), int) if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
-    centred = x - x.mean(axis=0) if len(x) else x
-    parts = [(time[blocks == b], event[blocks == b], start[blocks == b], centred[blocks == b]) for b in np.unique(blocks)]
-    k = x.shape[1]
-    null = _likelihood(parts, np.zeros(k), ties)
-    beta, last, converged = np.zeros(k), null, False
-    for _ in range(50):
-        step = _solve(last[2], last[1])
-        if step is None:
-            break
-        scale = 1.0
-        trial = _likelihood(parts, beta + step, ties)
-        while not trial[0] >= last[0] - 1e-12 * abs(last[0]) and scale > 1e-6:
-            scale /= 2
-            trial = _likelihood(parts, beta + scale * step, ties)
-        beta = beta + scale * step
-        gain = abs(trial[0] - last[0])
-        last = trial
-        if gain <= 1e-13 * (abs(last[0]) + 1e-13) and np.abs(step).max(initial=0.0) < 1e-9 * (1 + np.abs(beta).max(initial=0.0)):
-            converged = True
-            break
-    return _result(beta, null, last, len(time), int(event.sum()), conf_level, converged and bool(np.abs(beta).max(initial=0.0) < 15))
-
-
-def _likelihood(parts: list, beta: np.ndarray, ties: str) -> tuple[float, np.ndarray, np.ndarray]:
-    """(log partial likelihood, score, information)."""
-    k = len(beta)
-    total, score, information = 0.0, np.zeros(k), np.zeros((k, k))
-    for time, event, start, x in parts:
-        risk = np.exp(np.clip(x @ beta, -500, 500))
-        for t in np.unique(time[event == 1]):
-            present = (start < t) & (time >= t)
-            dead = (time == t) & (event == 1)
-            w, xs = risk[present], x[present]
-            s0, s1 = w.sum(), w @ xs
-            s2 = (xs * w[:, None]).T @ xs
-            wd, xd = risk[dead], x[dead]
-            d = int(dead.sum())
-            d0, d1 = wd.sum(), wd @ xd
-            d2 = (xd * wd[:, None]).T @ xd
-            total += float((xd @ beta).sum())
-            score = score + xd.sum(axis=0)
-            for j in range(d):
-                share = j / d if ties == "efron" else 0.0
-                a0, a1, a2 = s0 - share * d0, s1 - share * d1, s2 - share * d2
-                mean = a1 / a0
-                total -= math.log(a0)
-                score = score - mean
-                information = information + a2 / a0 - np.outer(mean, mean)
-    return total, score, information
-
-
-def _solve(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray | None:
-    if len(vector) == 0 or np.linalg.matrix_rank(matrix) < len(vector):
-        return None
-    return np.linalg.solve(matrix, vector)
-
-
-def _result(beta: np.ndarray, null: tuple, last: tuple, n: int, events: int, conf_level: float, converged: bool) -> Cox:
-    k = len(beta)
-    z_limit = float(ndtri(0.5 + conf_level / 2))
-    regular = k > 0 and np.linalg.matrix_rank(last[2]) == k and converged
-    covariance = np.linalg.inv(last[2]) if regular else np.full((k, k), math.nan)
-    coef = beta if regular else np.full(k, math.nan)
+    blocks, x, n_event = prepare(time, event, covariates, entry, strata, ties)
+    n, k = x.shape
+    z_limit = two_sided_z(conf_level)
+    value = TIES[ties]
+    null = value(blocks, np.zeros(k))
+    kept = independent(null[2]) if n_event else np.zeros(k, bool)
+    if not kept.any():
+        return _nothing(n, n_event, k, null[0] if n_event else math.nan)
+    part = [_select(b, kept) for b in blocks]
+    beta, last, endless = _maximise(part, value)
+    finite = np.nonzero(kept)[0][~endless]
+    coef, covariance = np.full(k, math.nan), np.full((k, k), math.nan)
+    coef[finite] = beta[~endless]
+    # where one coefficient runs away its information vanishes: the others keep the inverse of their own block
+    block = last[2][np.ix_(~endless, ~endless)]
+    if len(finite):
+        covariance[np.ix_(finite, finite)] = np.linalg.inv(block)
+    score, information = null[1][kept], null[2][np.ix_(kept, kept)]
+    rao = float(score @ np.linalg.solve(information, score))
+    wald = math.nan if endless.any() else float(beta @ last[2] @ beta)
+    df, lr = int(kept.sum()), max(0.0, 2 * (last[0] - null[0]))
     se = np.sqrt(np.diag(covariance))
     z = coef / se
-    lr = 2 * (last[0] - null[0]) if regular else math.nan
-    wald = float(coef @ last[2] @ coef) if regular else math.nan
-    step = _solve(null[2], null[1])
-    rao = float(null[1] @ step) if step is not None else math.nan
-    lr_p, wald_p, rao_p = (float(chdtrc(k, v)) if not math.isnan(v) else math.nan for v in (lr, wald, rao))
-    p = 2 * ndtr(-np.abs(z))
+    p = np.array([normal_p(v) for v in z.tolist()])
     return Cox(
-        coef, se, covariance, np.exp(coef), np.exp(coef - z_limit * se), np.exp(coef + z_limit * se), z, p, n, events,
-        null[0], last[0] if regular else math.nan, lr, lr_p, wald, wald_p, rao, rao_p, k, bool(regular),
+        coef, se, covariance, np.exp(coef), np.exp(coef - z_limit * se), np.exp(coef + z_limit * se), z, p, n, n_event,
+        null[0], last[0], lr, chi2_upper(lr, df), wald, chi2_upper(wald, df), rao, chi2_upper(rao, df), df,
+        not endless.any(),
     )  # fmt: skip
+
+
+def prepare(
+    time: np.ndarray,
+    event: np.ndarray,
+    covariates: np.ndarray,
+    entry: np.ndarray | None,
+    strata: np.ndarray | None,
+    ties: str,
+) -> tuple[list[RiskSets], np.ndarray, int]:
+    """Checked input as (risk sets of centred covariates, covariates as given, number of events)."""
+    if ties not in TIES:
+        raise ValueError(f"ties {ties!r} is none of {', '.join(sorted(TIES))}")
+    stop = times(time)
+    event = codes(event, len(stop), "event", 1)
+    x = matrix(covariates, len(stop))
+    start = np.full(len(stop), -math.inf)
+    if entry is not None:
+        start = times(entry, "entry")
+        if len(start) != len(stop):
+            raise ValueError(f"arrays differ in length: entry has {len(start)}, time {len(stop)}")
+    _, block = labels(strata, len(stop), "stratum")
+    stop, start = merge_close(stop, start)
+    if (start >= stop).any():
+        raise ValueError("an interval does not end after it starts")
+    centred = x - x.mean(axis=0) if len(x) else x
+    return risk_sets(start, stop, event, centred, block, ties), x, int(event.sum())
+
+
+def independent(information: np.ndarray) -> np.ndarray:
+    """Which covariates vary and do not depend on earlier ones: the rest of their variance after those, by sweeping."""
+    kept: list[int] = []
+    for j in range(len(information)):
+        rest = information[j, j]
+        if kept:
+            cross = information[np.ix_(kept, [j])][:, 0]
+            rest = rest - cross @ np.linalg.solve(information[np.ix_(kept, kept)], cross)
+        if information[j, j] > 0 and rest > 1e-9 * information[j, j]:
+            kept.append(j)
+    return np.isin(np.arange(len(information)), kept)
+
+
+def _select(sets: RiskSets, kept: np.ndarray) -> RiskSets:
+    return RiskSets(
+        sets.rows, sets.x[:, kept], sets.events, sets.time, sets.first_stop, sets.start_order, sets.first_start,
+        sets.share, sets.group,
+    )  # fmt: skip
+
+
+def _maximise(blocks: list[RiskSets], value) -> tuple[np.ndarray, tuple[float, np.ndarray, np.ndarray], np.ndarray]:
+    """(estimate, likelihood there, which coefficients run away) by Newton's method with step halving.
+
+    Where the likelihood rises without end each step stays about as long as the last while the gain vanishes; towards a
+    maximum the steps vanish too. Steps are measured in standard deviations of their covariate.
+    """
+    x = np.concatenate([b.x for b in blocks])
+    beta = np.zeros(x.shape[1])
+    deviation = x.std(axis=0)
+    last = value(blocks, beta)
+    move = np.zeros(len(beta))
+    for _ in range(60):
+        try:
+            step = np.linalg.solve(last[2], last[1])
+        except np.linalg.LinAlgError:
+            break
+        scale, trial = 1.0, value(blocks, beta + step)
+        while not trial[0] >= last[0] - 1e-12 * abs(last[0]) and scale > 1e-8:
+            scale /= 2
+            trial = value(blocks, beta + scale * step)
+        gain = trial[0] - last[0]
+        beta, last, move = beta + scale * step, trial, np.abs(scale * step) * deviation
+        if (move < 1e-10 * (1 + np.abs(beta) * deviation)).all() or (gain < 1e-12 * abs(last[0]) and move.max() > 1e-3):
+            break
+    return beta, last, move > 1e-3
+
+
+def _nothing(n: int, n_event: int, k: int, loglik: float) -> Cox:
+    nan, empty = np.full(k, math.nan), np.full((k, k), math.nan)
+    none = math.nan
+    return Cox(
+        nan, nan, empty, nan, nan, nan, nan, nan, n, n_event, loglik, none, none, none, none, none, none, none, 0, False
+    )
+
+
+def landmark(time: np.ndarray, at: float) -> np.ndarray:
+    """Who enters a landmark analysis (Anderson 1983): still followed and without event after ``at``.
+
+    Analyse ``time[kept] - at``; a covariate of these subjects is what was known at ``at``.
+    """
+    return times(time) > at
 
 
 def split_at(
@@ -145,9 +185,9 @@ def split_at(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Counting process for an exposure that starts during follow-up.
 
-    switch: elapsed time at which it starts, nan if never. ``after``: exposed on (switch, time]; ``on``: exposed from the
-    switch day itself, i.e. on (switch - 1, time] in whole days. Returns (row, entry, time, event, exposed): row is the
-    index of the subject; two intervals where the exposure starts strictly inside follow-up.
+    switch: elapsed time at which it starts, nan if never. ``after``: exposed on (switch, time]; ``on``: exposed from
+    the switch day itself, i.e. on (switch - 1, time] in whole days. Returns (row, entry, time, event, exposed): row is
+    the index of the subject; two intervals where the exposure starts strictly inside follow-up.
     """
     if when not in ("after", "on"):
         raise ValueError(f"when {when!r} is neither after nor on")
@@ -166,4 +206,10 @@ def split_at(
             ends.append(b)
             events.append(e)
             exposed.append(x)
-    return np.array(rows, int), np.array(entries, float), np.array(ends, float), np.array(events, int), np.array(exposed, float)
+    return (
+        np.array(rows, int),
+        np.array(entries, float),
+        np.array(ends, float),
+        np.array(events, int),
+        np.array(exposed, float),
+    )

@@ -6,14 +6,17 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc
 
-from trialpipe.stats.km import check_times
+from trialpipe.stats.distributions import chi2_upper
+from trialpipe.stats.inputs import codes, labels, merge_close, times
 
 
 @dataclass(frozen=True)
 class LogRank:
-    """Observed and expected events per group (order of ``groups``), chi-square, degrees of freedom, p."""
+    """Observed and expected (weighted) events per group (order of ``groups``), chi-square, degrees of freedom, p.
+
+    ``variance``: covariance of the observed numbers.
+    """
 
     groups: list
     n: np.ndarray
@@ -22,21 +25,23 @@ class LogRank:
     chi_square: float
     df: int
     p: float
+    variance: np.ndarray
 
 
 def logrank(
     time: np.ndarray, event: np.ndarray, group: np.ndarray, strata: np.ndarray | None = None, rho: float = 0.0
 ) -> LogRank:
-    """Test of equal survival between groups (Mantel 1966; Peto and Peto 1972; weight S(t-)^rho, Harrington and Fleming 1982).
+    """Test of equal survival between groups (Mantel 1966), events weighted by S(t-)^rho (Harrington, Fleming 1982).
 
-    time >= 0; event 0/1; group and strata any labels. chi_square and p are nan when the variance is singular (no events,
-    one group). Raises ValueError on invalid times.
+    time >= 0; event 0/1; group and strata any labels. chi_square and p are nan when the variance is singular (no
+    events, one group). Raises ValueError on invalid times.
     """
-    time, event, group = np.asarray(time, float), np.asarray(event, int), np.asarray(group)
-    check_times(time, event, group)
-    levels = list(dict.fromkeys(np.sort(group).tolist()))
-    member = np.array([[g == level for level in levels] for g in group], bool).reshape(len(time), len(levels))
-    blocks = np.zeros(len(time), int) if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
+    time = times(time)
+    event = codes(event, len(time), "event", 1)
+    levels, index = labels(group, len(time), "group")
+    _, blocks = labels(strata, len(time), "stratum")
+    (time,) = merge_close(time)
+    member = np.eye(len(levels), dtype=bool)[index]
     observed, expected = np.zeros(len(levels)), np.zeros(len(levels))
     variance = np.zeros((len(levels), len(levels)))
     for block in np.unique(blocks):
@@ -52,11 +57,12 @@ def logrank(
         difference = (observed - expected)[kept]
         if np.linalg.matrix_rank(matrix) == df:
             chi = float(difference @ np.linalg.solve(matrix, difference))
-    p = float(chdtrc(df, chi)) if not math.isnan(chi) else math.nan
-    return LogRank(levels, member.sum(axis=0), observed, expected, chi, max(df, 0), p)
+    return LogRank(levels, member.sum(axis=0), observed, expected, chi, max(df, 0), chi2_upper(chi, df), variance)
 
 
-def _block(time: np.ndarray, event: np.ndarray, member: np.ndarray, rho: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _block(
+    time: np.ndarray, event: np.ndarray, member: np.ndarray, rho: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     k = member.shape[1]
     observed, expected, variance = np.zeros(k), np.zeros(k), np.zeros((k, k))
     survival = 1.0
