@@ -78,5 +78,13 @@ def _fatal(p: Parameters, rng: np.random.Generator, patient: Patient) -> Adverse
     first = patient.hsct.date() if patient.hsct else patient.conditioning or patient.first_dose.date()
     start = max(patient.death.date() - dt.timedelta(days=int(rng.integers(0, 6))), first)
     return AdverseEvent(
-        cause["cause"], cause["pt"], cause["soc"], start, patient.death.date(), 5, True, bool(rng.random() < 0.2), "fatal"
+        cause["cause"],
+        cause["pt"],
+        cause["soc"],
+        start,
+        patient.death.date(),
+        5,
+        True,
+        bool(rng.random() < 0.2),
+        "fatal",
     )

@@ -74,7 +74,8 @@ def _curve(p: Parameters, rng: np.random.Generator, analyte: str) -> Curve:
     observed = []
     for value, shift in zip(expected, shifts, strict=True):
         twins = rng.normal(size=2) * 0.02
-        observed.append((round(value * float(np.exp(shift + twins[0])), 2), round(value * float(np.exp(shift + twins[1])), 2)))
+        first, second = (round(value * float(np.exp(shift + twin)), 2) for twin in twins)
+        observed.append((first, second))
     means = [(a + b) / 2 for a, b in observed]
     valid = [mean for mean, value in zip(means, expected, strict=True) if 0.7 <= mean / value <= 1.3]
     return Curve(expected, tuple(observed), min(valid), max(valid))

@@ -108,7 +108,7 @@ def _end(p: Parameters, rng: np.random.Generator, patient: Patient) -> None:
 
 def _dies_before(p: Parameters, rng: np.random.Generator, patient: Patient) -> None:
     days = np.arange(4, 112)
-    activity = np.array([patient.course.at("activity", day) for day in days])
+    activity = np.array([patient.course.at("activity", int(day)) for day in days])
     weights = np.exp(p.number("death_slope") * np.minimum(activity, 3) - days / p.number("death_decay"))
     day = int(rng.choice(days, p=weights / weights.sum()))
     patient.death = patient.clock(day, float(rng.uniform(0.2, 23.8)))
@@ -189,9 +189,10 @@ def _medicate(rng: np.random.Generator, patient: Patient) -> None:
     stop = min(stop, patient.ends().date())
     kilos = patient.traits.weight
     tapered = min(begin + dt.timedelta(days=int(rng.integers(45, 75))), stop)
+    later = min(begin + dt.timedelta(days=int(rng.integers(1, 8))), stop)
     patient.medications += [
         Medication("steroid", "Méthylprednisolone", begin, tapered, f"{2 * kilos:.0f} mg/j"),
-        Medication("ciclosporin", "Ciclosporine A", min(begin + dt.timedelta(days=int(rng.integers(1, 8))), stop), stop, f"{4 * kilos:.0f} mg/j"),
+        Medication("ciclosporin", "Ciclosporine A", later, stop, f"{4 * kilos:.0f} mg/j"),
     ]
     if patient.rescue:
         name = ("Étoposide", "Étoposide", "Sérum antilymphocytaire", "Ruxolitinib")[int(rng.integers(0, 4))]

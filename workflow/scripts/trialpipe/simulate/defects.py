@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from trialpipe.simulate.parameters import Parameters
+from trialpipe.simulate.parameters import Item, Parameters
 from trialpipe.simulate.patient import Patient
 from trialpipe.simulate.raw import Row, Table
 from trialpipe.simulate.rng import stream
@@ -63,9 +63,7 @@ def choose(rng: np.random.Generator, rows: list[Row]) -> Row | None:
     return rows[int(rng.integers(len(rows)))] if rows else None
 
 
-def plant(
-    p: Parameters, seed: int, forge: Forge, makers: dict[str, Maker]
-) -> tuple[list[dict[str, object]], set[str]]:
+def plant(p: Parameters, seed: int, forge: Forge, makers: dict[str, Maker]) -> tuple[list[dict[str, object]], set[str]]:
     """Plant every kind of the parameter file at its rate; returns (rows of truth/defects.csv, kinds without a place).
 
     Raises KeyError for a kind that no maker knows.
@@ -85,7 +83,7 @@ def plant(
     return list(_rows(found, details)), absent
 
 
-def _rows(found: list[tuple[str, list[Cell]]], details: dict[str, dict[str, str]]) -> Iterable[dict[str, object]]:
+def _rows(found: list[tuple[str, list[Cell]]], details: dict[str, Item]) -> Iterable[dict[str, object]]:
     for number, (kind, cells) in enumerate(found, start=1):
         entry = details[kind]
         for cell in cells:

@@ -38,9 +38,9 @@ def _wrong_patient(forge: Forge, rng: np.random.Generator) -> list[Cell]:
 
 def _no_hour(forge: Forge, rng: np.random.Generator) -> list[Cell]:
     table = forge.forms[PK_FORM]
-    days = {}
-    for row in table.rows:
-        days.setdefault((row.subject, row.cells[pk.TAKEN][:10]), []).append(row)
+    days: dict[tuple[str, str], list[Row]] = {}
+    for each in table.rows:
+        days.setdefault((each.subject, each.cells[pk.TAKEN][:10]), []).append(each)
     alone = [r for r in forge.free(table) if len(days[(r.subject, r.cells[pk.TAKEN][:10])]) == 1]
     row = choose(rng, alone)
     return [forge.put(table, row, pk.TAKEN, row.cells[pk.TAKEN][:10])] if row else []

@@ -77,6 +77,10 @@ def _with_comma(forge: Forge, row: Row, text: str) -> bool:
     return _is_figure(text) and "," in text
 
 
+def _grade_4(forge: Forge, row: Row, text: str) -> bool:
+    return row.cells["GRADE"] == "4"
+
+
 def _earlier_than_start(row: Row, text: str, rng: np.random.Generator) -> str:
     return raw.date(read(row.cells["DATE_DEBUT"]) - dt.timedelta(days=int(rng.integers(3, 20))))
 
@@ -263,7 +267,7 @@ MAKERS: dict[str, Maker] = {
     "ae_start_missing": swap((("EVENEMENTS_IND", "DATE_DEBUT"),), _fixed(""), _no_rescue),
     "ae_grade_missing": swap((("EVENEMENTS_IND", "GRADE"),), _fixed(""), _no_rescue),
     "ae_grade5_alive": swap((("EVENEMENTS_IND", "GRADE"),), _fixed("5"), _alive),
-    "ae_grade4_not_serious": swap((("EVENEMENTS_IND", "GRAVE"),), _fixed("Non"), lambda f, r, t: r.cells["GRADE"] == "4"),
+    "ae_grade4_not_serious": swap((("EVENEMENTS_IND", "GRAVE"),), _fixed("Non"), _grade_4),
     "death_without_fatal_ae": _death_not_fatal,
     "subject_malformed": swap((("BIOLOGIE", "NUMINC"), ("CONCOMITANT", "NUMINC")), _letter_for_digit, _no_rescue),
     "subject_unknown": swap((("CLINIQUE", "NUMINC"), ("CONCOMITANT", "NUMINC")), _nobody, _no_rescue),

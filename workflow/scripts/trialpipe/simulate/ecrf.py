@@ -188,7 +188,8 @@ def _puncture(p: Parameters, rng: np.random.Generator, patient: Patient, tables:
         }
         tables["PONCTION_LOMBAIRE"].add(patient.number, cells, date=group[0].when.date(), done=done)
     for visit, when, verdict in patient.evaluations:
-        cells = {"NUMINC": patient.number, "VISITE": visit, "DATE_EVALUATION": raw.date(when), "REPONSE": RESPONSE[verdict]}
+        cells = {"NUMINC": patient.number, "VISITE": visit, "DATE_EVALUATION": raw.date(when)}
+        cells["REPONSE"] = RESPONSE[verdict]
         tables["EVALUATION"].add(patient.number, cells, date=when)
 
 

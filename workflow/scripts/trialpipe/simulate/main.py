@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     path = FOLDER / f"{given.trial}.yaml"
     if not path.is_file():
-        parser.error(f"no simulation parameters for '{given.trial}': {path.name} is not in resources/reference/simulation")
+        parser.error(f"nothing to simulate for '{given.trial}': resources/reference/simulation has no {path.name}")
     p = read_parameters(path)
     n = given.n if given.n is not None else int(p.number("planned_n"))
     if n < 1:

@@ -14,6 +14,8 @@ from trialpipe.simulate.parameters import Parameters
 from trialpipe.simulate.patient import Finding, Medication, Patient, Sample
 from trialpipe.simulate.rng import stream
 
+# days before conditioning of the visit on its eve, as likely as they stand here
+BACK = (1, 1, 1, 1, 2, 3, 5, 9)
 INCLUSION, BEFORE, SIX_MONTHS = "Inclusion", "Veille conditionnement", "M6 post-greffe"
 # canonical unit, unit printed, printed per canonical, decimals
 LABS = {
@@ -72,14 +74,14 @@ def visits(p: Parameters, rng: np.random.Generator, patient: Patient) -> list[Vi
     found = [Visit(INCLUSION, max(patient.day(patient.inclusion), -int(rng.integers(0, 2))))]
     shares = p.numbers("visit_jitter")
     base, slope = p.numbers("visit_missed")
+    eve = patient.day(patient.conditioning) - BACK[int(rng.integers(0, len(BACK)))] if patient.conditioning else None
     for target in range(7, 120, 7):
         day = target - 1 + int(rng.choice(len(shares), p=shares)) - 2
         missed = rng.random() < base + slope * patient.course.at("activity", day)
-        if patient.until(day) and before_conditioning(patient, day + 2):
+        if patient.until(day) and before_conditioning(patient, day + 2) and day != eve:
             found.append(Visit(f"J{target}", day, bool(missed)))
-    back = (1, 1, 1, 1, 2, 3, 5, 9)[int(rng.integers(0, 8))]
-    if patient.conditioning:
-        found.append(Visit(BEFORE, patient.day(patient.conditioning) - back))
+    if eve is not None:
+        found.append(Visit(BEFORE, eve))
     return found
 
 
@@ -106,11 +108,9 @@ def _laboratory(
     return [_lab(p, rng, patient, visit, when, test, values[test]) for test in LABS]
 
 
-def _lab_value(
-    p: Parameters, rng: np.random.Generator, patient: Patient, day: int, name: str, effect: float
-) -> float:
+def _lab_value(p: Parameters, rng: np.random.Generator, patient: Patient, day: int, name: str, effect: float) -> float:
     base, slope, sd, driver = p.numbers(f"lab_{name}")
-    level = patient.course.at("damage" if driver else "activity", day)
+    level = min(patient.course.at("damage" if driver else "activity", day), p.number("ceiling"))
     within = sd * (1 - p.number("between_patient") ** 2) ** 0.5
     return base * float(np.exp(slope * level + effect + within * rng.normal()))
 
@@ -150,7 +150,8 @@ def _clinic(
         found.append(Finding(test, "", visit.label, when, shown, text, not missing, "none", unit, printed, unit))
 
     add("TEMP", fever, None, "Cel", 1)
-    add("WEIGHT", patient.traits.weight * grown * float(np.exp(rng.normal() * 0.02)), None, "kg", 2 if patient.traits.weight < 10 else 1)
+    weight = patient.traits.weight * grown * float(np.exp(rng.normal() * 0.02))
+    add("WEIGHT", weight, None, "kg", 2 if patient.traits.weight < 10 else 1)
     add("HEIGHT", patient.traits.height * grown, None, "cm", 0)
     for organ, length, palpable in (("spleen", "SPLEEN", "SPLENO"), ("liver", "LIVER", "HEPATO")):
         size = p.numbers(organ)[0] * float(np.exp(effects[organ] + 0.08 * rng.normal())) * damage
@@ -182,7 +183,8 @@ def _puncture(p: Parameters, rng: np.random.Generator, patient: Patient, label: 
         value = level * float(np.exp((rise * activity if patient.traits.cns else 0.0) + 0.35 * noise))
         printed = f"{value:.{decimals}f}"
         printed_unit = "/mm3" if test == "WBC" else unit
-        found.append(Finding(test, "CSF", label, when, float(printed), None, bool(done), "none", unit, printed, printed_unit))
+        shown = float(printed)
+        found.append(Finding(test, "CSF", label, when, shown, None, bool(done), "none", unit, printed, printed_unit))
     return found
 
 

@@ -60,9 +60,8 @@ def _add(p: Parameters, seed: int, table: Table, patient: Patient, sample: Sampl
         COMMENT: comment,
     }
     printed = None if limit != "none" else round(float(shown) / factor, 6)
-    table.add(
-        patient.number, cells, sample=sample, value=printed, limit=limit, measured=measured, latent=patient.pk[sample.id]
-    )
+    latent = patient.pk[sample.id]
+    table.add(patient.number, cells, sample=sample, value=printed, limit=limit, measured=measured, latent=latent)
 
 
 def _plain(value: float) -> str:

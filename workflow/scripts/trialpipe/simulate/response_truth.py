@@ -1,13 +1,15 @@
 """Response by the published rule-sets, straight from the true measured values. Written apart from the pipeline.
 
 Assumed here and stated in ``truth/README.md``: visit windows and item age as in `WINDOWS` and `MAX_AGE`; a value
-beyond a reporting limit is used at the limit and compared strictly; items that were not measured are unknown.
-Three-valued logic: a rule of which an item fails is false, else unknown if an item is unknown.
+beyond a reporting limit is an interval; items that were not measured are unknown. Three-valued logic: a rule of
+which an item fails is false, else unknown if an item is unknown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
+from operator import ge, gt, le, lt
 
 from trialpipe.simulate.patient import Finding, Patient
 
@@ -17,7 +19,9 @@ BASELINE = (-14, 0)
 MAX_AGE = 7
 FREE_OF_SUPPORT = 4
 Tri = bool | None
-Values = dict[str, float | str | None]
+Range = tuple[float, float]
+# value of an item (text, or lowest and highest number it can be) and the day it was measured; None: not measured
+Values = dict[str, tuple[str | Range, int] | None]
 
 # rule-set, level, item, comparison, limit; documented in truth/response_rules.csv
 NI_CR = (
@@ -32,14 +36,24 @@ DEP_CR = (
     ("CD25S", "<", 2400.0), ("FERRITIN", "<", 500.0), ("TRIG", "<", 3.0), ("HGB", ">=", 90.0), ("NEUT", ">=", 1.0),
     ("PLAT", ">=", 100.0), ("ALT", "<=", 40.0),
 )  # fmt: skip
-ITEMS = ("TEMP", "SPLENO", "CNS", "HGB", "NEUT", "PLAT", "FERRITIN", "FIBRINO", "DDIMER", "CD25S", "TRIG", "ALT")
+ITEMS = (
+    "TEMP",
+    "SPLENO",
+    "CNS",
+    "HGB",
+    "NEUT",
+    "PLAT",
+    "FERRITIN",
+    "FIBRINO",
+    "DDIMER",
+    "CD25S",
+    "TRIG",
+    "ALT",
+    "CSFWBC",
+)
 SUPPORTED = {"NEUT": ("gcsf",), "PLAT": ("platelets",)}
-COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
+# whether a comparison holds of a number, by the sign
+COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 
 def all_of(parts: Sequence[Tri]) -> Tri:
@@ -53,10 +67,20 @@ def at_least(n: int, parts: Sequence[Tri]) -> Tri:
     return True if met >= n else None if met + open_ >= n else False
 
 
-def meets(value: float | str | None, comparison: str, limit: float | str) -> Tri:
-    if value is None:
+def meets(found: tuple[str | Range, int] | None, comparison: str, limit: float | str) -> Tri:
+    """Whether an item's value compares as asked; unknown if it is missing or its interval spans the limit."""
+    if found is None:
         return None
-    return value == limit if comparison == "=" else COMPARE[comparison](float(value), float(limit))
+    value = found[0]
+    if isinstance(value, str):
+        return value == limit
+    ends = {COMPARE[comparison](end, float(limit)) for end in value}
+    return ends.pop() if len(ends) == 1 else None
+
+
+def known(values: Values, item: str) -> Range | None:
+    found = values[item]
+    return None if found is None or isinstance(found[0], str) else found[0]
 
 
 def assess(patient: Patient) -> list[dict[str, object]]:
@@ -67,12 +91,17 @@ def assess(patient: Patient) -> list[dict[str, object]]:
         for reading in ("window", "carried"):
             base = _values(patient, (BASELINE[0], BASELINE[1], BASELINE[1]), None)
             now = _values(patient, window, MAX_AGE if reading == "carried" else None)
-            supported = _supported(patient, window)
-            levels = _levels(patient, base, now, supported, window) if status == "assessed" else {}
+            supported = _supported(patient, now)
+            levels = _levels(patient, base, now, supported) if status == "assessed" else {}
             for rule_set, level in LEVELS:
                 holds = levels.get((rule_set, level), "")
                 word = {True: "true", False: "false", None: "unknown", "": ""}[holds]
-                row = {"subject": patient.number, "visit": visit, "rule_set": rule_set, "level": level}
+                row: dict[str, object] = {
+                    "subject": patient.number,
+                    "visit": visit,
+                    "rule_set": rule_set,
+                    "level": level,
+                }
                 rows.append({**row, "reading": reading, "status": status, "holds": word})
     return rows
 
@@ -88,7 +117,7 @@ def _usable(patient: Patient) -> list[Finding]:
 
 def _status(patient: Patient, window: tuple[int, int, int]) -> str:
     low, _, high = window
-    if any(f.test in ITEMS and f.spec != "CSF" and low <= patient.day(f.when) <= high for f in _usable(patient)):
+    if any(_item(f) in ITEMS[:-1] and low <= patient.day(f.when) <= high for f in _usable(patient)):
         return "assessed"
     if patient.conditioning and patient.day(patient.conditioning) <= high:
         return "conditioned"
@@ -101,8 +130,8 @@ def _values(patient: Patient, window: tuple[int, int, int], max_age: int | None)
     low, target, high = window
     found: dict[str, list[tuple[int, Finding]]] = {}
     for finding in _usable(patient):
-        if finding.spec != "CSF" and finding.test in ITEMS:
-            found.setdefault(finding.test, []).append((patient.day(finding.when), finding))
+        if _item(finding) in ITEMS:
+            found.setdefault(_item(finding), []).append((patient.day(finding.when), finding))
     inside = {test: [r for r in rows if low <= r[0] <= high] for test, rows in found.items()}
     chosen = {test: min(rows, key=lambda r: (abs(r[0] - target), r[0])) for test, rows in inside.items() if rows}
     assessed = max((day for day, _ in chosen.values()), default=None)
@@ -112,31 +141,37 @@ def _values(patient: Patient, window: tuple[int, int, int], max_age: int | None)
         if row is None and max_age is not None and assessed is not None:
             older = [r for r in found.get(test, []) if assessed - max_age <= r[0] < low]
             row = max(older, key=lambda r: r[0], default=None)
-        values[test] = None if row is None else row[1].text or row[1].value
+        values[test] = None if row is None else (row[1].text or _range(row[1]), row[0])
     return values
 
 
-def _supported(patient: Patient, window: tuple[int, int, int]) -> set[str]:
-    """Counts that are supported: G-CSF or platelets in the 4 days before (or on) the day the count was taken."""
-    low, target, high = window
+def _item(finding: Finding) -> str:
+    return f"CSF{finding.test}" if finding.spec == "CSF" else finding.test
+
+
+def _range(finding: Finding) -> Range:
+    value = finding.value or 0.0
+    return (value, inf) if finding.limit == "above" else (0.0, value) if finding.limit == "below" else (value, value)
+
+
+def _supported(patient: Patient, now: Values) -> set[str]:
+    """Counts that are supported: G-CSF or platelets on the day of the count or in the 3 days before it."""
     found = set()
     for test, categories in SUPPORTED.items():
-        days = [patient.day(f.when) for f in _usable(patient) if f.test == test and low <= patient.day(f.when) <= high]
-        day = min(days, key=lambda d: (abs(d - target), d), default=target)
-        for medication in patient.medications:
-            last = patient.day(medication.end or medication.start)
-            if medication.category in categories and patient.day(medication.start) <= day and day - last < FREE_OF_SUPPORT:
+        measured = now[test]
+        for medication in patient.medications if measured else ():
+            first, last = patient.day(medication.start), patient.day(medication.end or medication.start)
+            day = measured[1] if measured else 0
+            if medication.category in categories and first <= day < last + FREE_OF_SUPPORT:
                 found.add(test)
     return found
 
 
-def _levels(
-    patient: Patient, base: Values, now: Values, supported: set[str], window: tuple[int, int, int]
-) -> dict[tuple[str, str], Tri]:
+def _levels(patient: Patient, base: Values, now: Values, supported: set[str]) -> dict[tuple[str, str], Tri]:
     return {
         ("NI-0501-04", "CR"): _ni_cr(base, now, supported),
         ("NI-0501-04", "PR"): _ni_pr(base, now, supported),
-        ("HLH-2004", "CR"): _hlh_cr(patient, base, now, window),
+        ("HLH-2004", "CR"): _hlh_cr(patient, base, now),
         ("DEP", "CR"): all_of([meets(now[item], sign, limit) for item, sign, limit in DEP_CR]),
         ("DEP", "PR"): _dep_pr(base, now),
     }
@@ -146,13 +181,16 @@ def _ni_item(now: Values, supported: set[str], item: str, sign: str, limit: floa
     return False if item in supported else meets(now[item], sign, limit)
 
 
-def _ratio(base: Values, now: Values, item: str) -> float | None:
-    before, after = base[item], now[item]
-    return None if before is None or after is None else float(after) / float(before)
+def _ratio(base: Values, now: Values, item: str) -> Range | None:
+    """Lowest and highest quotient of the value now and at baseline."""
+    before, after = known(base, item), known(now, item)
+    if before is None or after is None or before[0] <= 0:
+        return None
+    return after[0] / before[1], after[1] / before[0]
 
 
-def _below(ratio: float | None, limit: float) -> Tri:
-    return None if ratio is None else ratio <= limit
+def _below(ratio: Range | None, limit: float) -> Tri:
+    return None if ratio is None else meets((ratio, 0), "<=", limit)
 
 
 def _ni_cr(base: Values, now: Values, supported: set[str]) -> Tri:
@@ -170,23 +208,21 @@ def _ni_pr(base: Values, now: Values, supported: set[str]) -> Tri:
     return at_least(3, parts)
 
 
-def _hlh_cr(patient: Patient, base: Values, now: Values, window: tuple[int, int, int]) -> Tri:
+def _hlh_cr(patient: Patient, base: Values, now: Values) -> Tri:
     parts = [meets(now[item], sign, limit) for item, sign, limit in HLH_CR]
     ratio = _ratio(base, now, "CD25S")
-    decreased = None if ratio is None else ratio < 1
-    return all_of([*parts, decreased, _csf_normal(patient, window)])
+    decreased = None if ratio is None else meets((ratio, 0), "<", 1)
+    return all_of([*parts, decreased, _csf_normal(patient, now)])
 
 
-def _csf_normal(patient: Patient, window: tuple[int, int, int]) -> Tri:
-    """True if CSF was normal at inclusion (at most 5 cells/uL) or is in the window; unknown if not measured."""
-    cells = [(patient.day(f.when), f.value) for f in _usable(patient) if f.test == "WBC" and f.spec == "CSF"]
-    before = [value for day, value in cells if day <= 2]
-    if not before:
-        return None
-    if (before[0] or 0) <= 5:
+def _csf_normal(patient: Patient, now: Values) -> Tri:
+    """True if CSF was normal at inclusion (at most 5 cells/uL) or is now; unknown if that was not measured."""
+    days = [(patient.day(f.when), f.value or 0) for f in _usable(patient) if _item(f) == "CSFWBC"]
+    before = [value for day, value in days if day <= 2]
+    if before and before[0] <= 5:
         return True
-    now = [value for day, value in cells if window[0] <= day <= window[2]]
-    return (now[0] or 0) <= 5 if now else None
+    after = meets(now["CSFWBC"], "<=", 5)
+    return after if before or after else None
 
 
 def _dep_pr(base: Values, now: Values) -> Tri:
@@ -197,16 +233,17 @@ def _dep_pr(base: Values, now: Values) -> Tri:
         [
             _below(_ratio(base, now, "CD25S"), 1 / 1.5),
             all_of([_below(_ratio(base, now, "FERRITIN"), 0.75), _below(_ratio(base, now, "TRIG"), 0.75)]),
-            _dep_neutrophils(base["NEUT"], now["NEUT"]),
+            _dep_neutrophils(known(base, "NEUT"), known(now, "NEUT")),
             all_of([meets(base["ALT"], ">", 400.0), _below(_ratio(base, now, "ALT"), 0.5)]),
             all_of([fever, meets(now["TEMP"], "<", 38.5)]),
         ],
     )
 
 
-def _dep_neutrophils(before: float | str | None, after: float | str | None) -> Tri:
+def _dep_neutrophils(before: Range | None, after: Range | None) -> Tri:
+    """Doubled and above 0.5 from below 0.5, or above 2.0 from 0.5 to 2.0; counts have no reporting limit."""
     if before is None or after is None:
         return None
-    start, end = float(before), float(after)
+    start, end = before[0], after[0]
     goal = 0.5 if start < 0.5 else 2.0
     return start <= 2.0 and end >= 2 * start and end > goal

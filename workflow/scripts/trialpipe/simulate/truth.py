@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from trialpipe.simulate import bioplex, pk, response_truth
+from trialpipe.simulate import pk, response_truth
 from trialpipe.simulate.parameters import Parameters
 from trialpipe.simulate.patient import Patient
 from trialpipe.simulate.raw import Table

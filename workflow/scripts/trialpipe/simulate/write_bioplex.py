@@ -55,7 +55,8 @@ def _cell(column: str, text: str) -> str | float | int | None:
 def _timeless(data: bytes) -> bytes:
     """The same archive with fixed times inside and outside its parts."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as made:
+    source = zipfile.ZipFile(io.BytesIO(data))
+    with source, zipfile.ZipFile(buffer, "w", compresslevel=9) as made:
         for name in source.namelist():
             part = source.read(name)
             if name == "docProps/core.xml":
