@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.analyse_frames import adsl, one, outcome, protocol, run, table, value
 from hypothesis import given as arbitrary
 from hypothesis import strategies as st
 
-from helpers.analyse_frames import adsl, one, outcome, protocol, run, table, value
 from trialpipe.analyse import sample
 from trialpipe.analyse.formats import Bounded
 from trialpipe.analyse.in_bands import inside

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-
 from helpers.analyse_frames import adsl, one, outcome, run, table, value
+
 from trialpipe.analyse.laws import laws
 from trialpipe.analyse.stack import stack
 from trialpipe.io import contracts, store

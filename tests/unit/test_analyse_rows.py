@@ -68,7 +68,10 @@ def test_limits_have_the_decimals_and_unit_of_their_estimate() -> None:
     assert (rows["lower"]["formatted"], rows["upper"]["formatted"]) == ("64.2", "94.2")
     assert rows["lower"]["unit"] == "%"
     manner = Manner(unit="g/L", data_decimals=1)
-    rows = {r["statistic"]: r for r in made({"median": 3.25, "lower": 1.0, "upper": 4.0, "sd": 1.0, "min": 0.1}, manner=manner)}
+    rows = {
+        r["statistic"]: r
+        for r in made({"median": 3.25, "lower": 1.0, "upper": 4.0, "sd": 1.0, "min": 0.1}, manner=manner)
+    }
     assert [rows[s]["formatted"] for s in ("median", "lower", "sd", "min")] == ["3.25", "1.00", "1.000", "0.1"]
     assert {rows[s]["unit"] for s in ("median", "lower", "sd", "min")} == {"g/L"}
 
@@ -91,11 +94,15 @@ def test_method_and_level_stand_where_they_belong() -> None:
 
 def test_identity_holds_the_parts_that_are_given() -> None:
     place = PLACE._replace(
-        group="Bras A", comparator="B", term="Log-rank", parameter="IL_6", category="≥ 3", visit="HSCT + 6 months", time=365.0
+        group="Bras A",
+        comparator="B",
+        term="Log-rank",
+        parameter="IL_6",
+        category="≥ 3",
+        visit="HSCT + 6 months",
+        time=365.0,
     )
-    assert place.slug() == (
-        "os/kaplan-meier/primary/treated/bras-a/vs-b/log-rank/il-6/3/hsct-+-6-months/t365"
-    )
+    assert place.slug() == ("os/kaplan-meier/primary/treated/bras-a/vs-b/log-rank/il-6/3/hsct-+-6-months/t365")
     assert PLACE._replace(variable="SEX", category="F").slug().endswith("/overall/sex/f")
     assert PLACE._replace(variable="AVAL").slug() == PLACE.slug()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from trialpipe.analyse import rows
@@ -171,10 +172,15 @@ def of_patients(frame: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
     return kept.sort_values(["USUBJID", "row_id"], kind="stable")
 
 
+def keep(frame: pd.DataFrame, flags: Iterable[bool]) -> pd.DataFrame:
+    """Rows whose flag is true (a plain list of none would select columns)."""
+    return frame.loc[np.fromiter(flags, bool, len(frame))]
+
+
 def matching(frame: pd.DataFrame, where: Mapping[str, tuple[str, ...]]) -> pd.DataFrame:
     """Rows in which every named variable holds one of its values, numbers compared as their plain text."""
     for variable, values in where.items():
-        frame = frame[[text(value) in values for value in frame[variable]]]
+        frame = keep(frame, (text(value) in values for value in frame[variable]))
     return frame
 
 
@@ -201,6 +207,6 @@ def split(subjects: pd.DataFrame, by: str | None, protocol: Protocol) -> tuple[G
         return ()
     values = [text(value) for value in subjects[by]]
     levels = level_order(by, protocol, (value for value in values if value is not None))
-    groups = [Group(level, subjects[[value == level for value in values]]) for level in levels]
-    rest = subjects[[value is None for value in values]]
+    groups = [Group(level, keep(subjects, (value == level for value in values))) for level in levels]
+    rest = keep(subjects, (value is None for value in values))
     return (*groups, Group(MISSING, rest)) if len(rest) else tuple(groups)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pandas as pd
-
-from trialpipe.analyse.context import Context, Group
+from trialpipe.analyse.context import Context, Group, keep
 from trialpipe.analyse.rows import DENOMINATOR, Manner
 from trialpipe.analyse.visits import analysed
 from trialpipe.config.analyses import Band, InBands
@@ -25,9 +23,9 @@ def run(analysis: InBands, context: Context) -> list[dict[str, Any]]:
 def _cell(analysis: InBands, context: Context, band: Band, group: Group) -> list[dict[str, Any]]:
     frame = analysed(context.of(group), analysis.parameter, analysis.visit)
     columns = (frame["AVAL"], frame["CENS"], frame["LLOQ"], frame["ULOQ"])
-    verdicts = pd.Series([inside(*value, band) for value in zip(*columns, strict=True)], index=frame.index)
-    hits, known = frame[[v is True for v in verdicts]], frame[[v is not None for v in verdicts]]
-    unknown = frame[[v is None for v in verdicts]]
+    verdicts = [inside(*value, band) for value in zip(*columns, strict=True)]
+    hits, known = keep(frame, (v is True for v in verdicts)), keep(frame, (v is not None for v in verdicts))
+    unknown = keep(frame, (v is None for v in verdicts))
     shown = context.proportion(
         context.behind(hits),
         group,

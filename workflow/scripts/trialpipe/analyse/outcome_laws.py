@@ -46,7 +46,7 @@ def _of(results: pd.DataFrame, outcome: Outcome, analysis: AnyAnalysis) -> pd.Da
 def _estimates(results: pd.DataFrame, outcome: Outcome, kind: str, statistic: str) -> pd.DataFrame:
     """Values of an estimate of all analyses of one kind, by scenario, population, group, time and category."""
     mine = results[(results["outcome"] == outcome.id) & (results["statistic"] == statistic)]
-    mine = mine[mine["analysis"].str.partition(".")[0] == kind]
+    mine = mine[mine["analysis"].str.split(".").str[0] == kind]
     mine = mine[mine["time"].notna() & mine["value"].notna()]
     return mine[[*_KEY, "category", "value"]].drop_duplicates([*_KEY, "category"])
 
@@ -99,7 +99,7 @@ def horizon(results: pd.DataFrame, outcomes: tuple[Outcome, ...]) -> Iterator[Ch
             continue
         cif = _estimates(results, outcome, "cumulative_incidence", "cif")
         cif = cif[(cif["category"] == endpoint.death) & (cif["time"] == endpoint.horizon)]
-        mine = results[(results["outcome"] == outcome.id) & (results["analysis"].str.partition(".")[0] == "proportion")]
+        mine = results[(results["outcome"] == outcome.id) & (results["analysis"].str.split(".").str[0] == "proportion")]
         for row in cif.to_dict("records"):
             same = mine[
                 (mine["scenario"] == row["scenario"])

@@ -1,0 +1,103 @@
+"""Every analysis kind on no data at all: nulls with notes, never a crash or an invented number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from helpers.analyse_frames import adsl, outcome, protocol, run
+
+from trialpipe.analyse.laws import laws
+from trialpipe.analyse.run import KINDS
+from trialpipe.analyse.stack import stack
+from trialpipe.io import contracts, store
+from trialpipe.io.contracts import Column
+
+TIMES = {"kind": "time_to_event", "origin": "first_dose", "event": "death", "competing": "hsct"}
+STATE = {"kind": "state_at_horizon", "origin": "first_dose", "horizon": "56 days", "terminal": "hsct"}
+FINDINGS = {"kind": "findings", "dataset": "adlb"}
+RESPONSE = {"kind": "response", "dataset": "adrs"}
+RESPONSE_TIME = {"kind": "response_time", "dataset": "adttr"}
+EVENTS = {"kind": "adverse_events", "dataset": "adae"}
+SUBJECTS = {"kind": "subjects"}
+LEVEL = {"rule_set": "R", "level": "CR"}
+SPECS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "proportion": (STATE, {"by": "ARMCD", "null_value": "0.4", "alternative": "greater"}),
+    "cumulative_incidence": (TIMES, {"by": "ARMCD", "at": ["28 days"]}),
+    "kaplan_meier": (TIMES, {"by": "ARMCD", "at": ["28 days"], "rmst": "28 days", "follow_up": "true"}),
+    "logrank": (TIMES, {"by": "ARMCD", "strata": ["SEX"]}),
+    "cox": (TIMES, {"terms": ["ARMCD", "AGE"], "strata": ["SEX"]}),
+    "fine_gray": (TIMES, {"terms": ["ARMCD", "AGE"]}),
+    "response_by_visit": (RESPONSE, {"rule_set": "R", "levels": ["CR", "PR"], "visits": ["D14"]}),
+    "response_incidence": (RESPONSE_TIME, LEVEL),
+    "response_turnbull": (RESPONSE_TIME, LEVEL),
+    "responder_time": (RESPONSE_TIME, LEVEL),
+    "describe_by_visit": (FINDINGS, {"parameters": ["HGB"], "visits": ["D14"], "geometric": "true"}),
+    "in_bands": (FINDINGS, {"parameter": "HGB", "visit": "D14", "bands": [{"id": "b", "label": "b", "low": "1"}]}),
+    "paired_change": (FINDINGS, {"parameters": ["HGB"], "base_visit": "D1", "visit": "D14"}),
+    "categories_by_visit": (FINDINGS, {"parameters": ["CNS"], "visits": ["D14"], "categories": ["N", "Y"]}),
+    "adverse_events": (EVENTS, {"window": "w", "by": "ARMCD"}),
+    "baseline": (
+        SUBJECTS,
+        {"items": [{"variable": "AGE"}, {"variable": "SEX"}, {"dataset": "adlb", "parameter": "HGB"}]},
+    ),
+    "flow": (SUBJECTS, {"boxes": [{"id": "all", "label": "All"}, {"id": "dead", "label": "Dead", "require": "death"}]}),
+    "populations": (SUBJECTS, {}),
+    "planned": (TIMES, {"method": "Joint model"}),
+}
+RESPONSES = [
+    {
+        "kind": "response",
+        "id": "adrs",
+        "label": "r",
+        "inputs": [],
+        "visits": "v",
+        "rule_sets": ["R"],
+        "max_age": "7 days",
+    },
+    {"kind": "response_time", "id": "adttr", "label": "t", "source": "adrs"},
+]
+VISITS = [{"id": "v", "visits": [{"label": "D14", "day": "14", "window": ["11", "17"]}]}]
+WINDOW = {
+    "kind": "adverse_events",
+    "id": "adae",
+    "label": "AE",
+    "windows": [{"id": "w", "variable": "TRTEMFL", "label": "w", "start": "first_dose", "until": "28 days"}],
+}
+
+
+def nothing() -> dict[str, pd.DataFrame]:
+    flag = Column("TRTEMFL", "text", "Window")
+    return {
+        "adtte": store.empty(contracts.ADTTE),
+        "adeff": store.empty(contracts.ADEFF),
+        "adlb": store.empty(contracts.BDS),
+        "adrs": store.empty(contracts.ADRS),
+        "adttr": store.empty(contracts.ADTTR),
+        "adae": store.empty(contracts.ADAE.with_columns(flag)),
+    }
+
+
+def test_all_kinds_are_here() -> None:
+    assert set(SPECS) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", SPECS)
+@pytest.mark.parametrize("people", ["patients without records", "no patient"])
+def test_nothing_gives_no_number_and_keeps_the_laws(kind: str, people: str) -> None:
+    endpoint, analysis = SPECS[kind]
+    plan = protocol(datasets=[WINDOW, *RESPONSES], visit_sets=VISITS)
+    subjects = adsl({f"{i}": {"ARMCD": "AB"[i % 2]} for i in range(4)})
+    if people == "no patient":
+        subjects = subjects.assign(SAFFL="N")
+    given = outcome(kind, endpoint, analysis)
+    results, rowsets = run(given, {"adsl": subjects, **nothing()}, plan)
+    assert len(results)
+    found = laws(stack([results], (given,)), rowsets, subjects, store.empty(contracts.RECONCILIATION), plan, (given,))
+    assert found["holds"].all(), found[~found["holds"]].to_string()
+    estimates = results[~results["statistic"].isin(["n", "denominator", "missing", "alive"])]
+    estimates = estimates[estimates["variable"] != "AGE"]
+    made = estimates[estimates["value"].notna() & (estimates["value"] != 0)]
+    # what is left: 4 of 4 patients without a record
+    assert set(made["statistic"]) <= {"percent", "lower", "upper", "person_time", "undetermined"}, made.to_string()
