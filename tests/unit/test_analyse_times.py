@@ -132,12 +132,16 @@ def test_cox_without_events_in_a_level_has_no_estimate() -> None:
     assert value(results, "events", term="Model") == 3
 
 
-def test_proportional_hazards_says_that_it_is_not_built() -> None:
+def test_proportional_hazards_per_term_and_together() -> None:
+    """One binary term: the test of the term is the test of all terms."""
     rows = [(5.0, 1), (7.0, 1), (8.0, 1), (9.0, 0), (10.0, 1), (11.0, 1)]
     given = outcome("cox", DEATH, {"terms": ["ARMCD"], "proportional_hazards": "true"})
     results, _ = run(given, {"adsl": people(6), "adtte": times(rows)})
-    row = one(results, "p", term="Test of proportional hazards")
-    assert (row["value_text"], row["note"]) == ("NE", "not implemented")
+    place = {"term": "Proportional hazards"}
+    alone, together = (one(results, "p", category=c, **place) for c in ("ARMCD B vs A", "All terms"))
+    assert 0 < alone["value"] < 1
+    assert alone["value"] == pytest.approx(together["value"])
+    assert (alone["df"], together["df"]) == (1, 1)
 
 
 def test_planned_is_never_a_number() -> None:

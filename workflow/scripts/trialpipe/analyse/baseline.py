@@ -45,7 +45,8 @@ def _values(analysis: Baseline, context: Context, item: BaselineItem) -> tuple[p
 def _adsl(context: Context, variable: str) -> pd.DataFrame:
     column = context.subjects[variable]
     number = pd.api.types.is_numeric_dtype(column)
-    units = {v.name: v.unit for v in [*context.protocol.subject_variables, *context.protocol.formulas]}
+    units = {v.name: v.unit for v in context.protocol.subject_variables}
+    units |= {v.name: v.unit for v in context.protocol.formulas}
     frame = pd.DataFrame(
         {
             "row_id": context.subjects["row_id"],

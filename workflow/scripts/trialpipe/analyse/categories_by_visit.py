@@ -22,7 +22,7 @@ def run(analysis: CategoriesByVisit, context: Context) -> list[dict[str, Any]]:
             for group in context.groups:
                 frame = analysed(context.of(group), parameter, visit)
                 frame = frame[frame["AVALC"].notna()]
-                place = {"parameter": parameter, "variable": "AVALC", "visit": visit}
+                place: dict[str, Any] = {"parameter": parameter, "variable": "AVALC", "visit": visit}
                 others = sorted(set(frame["AVALC"]) - set(analysis.categories))
                 for category in (*analysis.categories, *others):
                     found += context.proportion(

@@ -188,7 +188,7 @@ def text(value: object) -> str | None:
     """Text of a value of ADSL; None if missing."""
     if isinstance(value, str):
         return value
-    return None if pd.isna(value) else f"{value:g}"  # type: ignore[call-overload]
+    return None if pd.isna(value) else f"{value:g}"
 
 
 def level_order(variable: str, protocol: Protocol, found: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 from trialpipe.analyse.context import Context
 from trialpipe.analyse.design import Design, Term, design
 from trialpipe.analyse.exposure import counting_process, switch_days
-from trialpipe.analyse.formats import NOT_ESTIMABLE, Undefined, Value
+from trialpipe.analyse.formats import Value
 from trialpipe.analyse.rows import Manner, Roles
 from trialpipe.analyse.times import Times, strata, times
 from trialpipe.config.analyses import Cox
@@ -43,8 +43,7 @@ def run(analysis: Cox, context: Context) -> list[dict[str, Any]]:
     }
     by = f", stratified by {', '.join(analysis.strata)}" if analysis.strata else ""
     method = f"Cox regression, {analysis.ties.capitalize()} ties, Wald interval{by}"
-    note = "; ".join([*model.notes, *([] if fit.converged else [_NO_ESTIMATE])]) or None
-    manner = Manner(method, analysis.conf_level, "two-sided", note=note)
+    manner = Manner(method, analysis.conf_level, "two-sided", note="; ".join(model.notes) or None)
     found: list[dict[str, Any]] = []
     for i, term in enumerate(model.terms):
         stats: dict[str, Value] = {
@@ -56,7 +55,8 @@ def run(analysis: Cox, context: Context) -> list[dict[str, Any]]:
             "z": float(fit.z[i]),
             "p": float(fit.p[i]),
         }
-        shown = manner._replace(null_value=0.0)
+        notes = [*model.notes, *([_NO_ESTIMATE] if np.isnan(fit.coef[i]) else [])]
+        shown = manner._replace(null_value=0.0, note="; ".join(notes) or None)
         found += context.cell(stats, roles, shown, term=term.variable, category=term.contrast)
     sizes: dict[str, Value] = {
         "n": len(model.frame),
@@ -67,7 +67,9 @@ def run(analysis: Cox, context: Context) -> list[dict[str, Any]]:
     found += context.cell(sizes, roles, manner, term="Model")
     test = manner._replace(method=f"Likelihood ratio test, Cox regression{by}", df=float(fit.df))
     found += context.cell({"chi_square": fit.lr_test, "p": fit.lr_p}, roles, test, term="Likelihood ratio test")
-    return found + _proportional_hazards(analysis, context, roles)
+    if analysis.proportional_hazards:
+        found += _proportional_hazards(analysis, context, model, fit, roles)
+    return found
 
 
 def _model(analysis: Cox, context: Context) -> Model:
@@ -125,9 +127,23 @@ def _with_exposures(
     )
 
 
-def _proportional_hazards(analysis: Cox, context: Context, roles: Roles) -> list[dict[str, Any]]:
-    if not analysis.proportional_hazards:
-        return []
-    gone = Undefined(NOT_ESTIMABLE, "not implemented")
-    manner = Manner("Test of proportional hazards (Grambsch and Therneau)", alternative="two-sided")
-    return context.cell({"chi_square": gone, "p": gone}, roles, manner, term="Test of proportional hazards")
+def _proportional_hazards(
+    analysis: Cox, context: Context, model: Model, fit: cox.Cox, roles: Roles
+) -> list[dict[str, Any]]:
+    """Per coefficient and for all together: does the hazard ratio change over time?"""
+    from trialpipe.stats.cox_checks import proportional_hazards
+
+    test = proportional_hazards(fit, model.time, model.event, model.matrix, model.entry, model.strata, analysis.ties)
+    manner = Manner("Score test of proportional hazards (Grambsch and Therneau), Kaplan-Meier scale of time")
+    lines = [
+        (f"{term.variable} {term.contrast}" if term.contrast else term.variable, chi, p, 1)
+        for term, chi, p in zip(model.terms, test.chi_square, test.p, strict=True)
+    ]
+    found: list[dict[str, Any]] = []
+    for category, chi, p, df in [*lines, ("All terms", test.global_chi_square, test.global_p, test.df)]:
+        note = None if fit.converged else _NO_ESTIMATE
+        shown = manner._replace(alternative="two-sided", df=float(df), note=note)
+        found += context.cell(
+            {"chi_square": float(chi), "p": float(p)}, roles, shown, term="Proportional hazards", category=category
+        )
+    return found

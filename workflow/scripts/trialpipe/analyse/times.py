@@ -78,7 +78,7 @@ def strata(context: Context, frame: pd.DataFrame, variables: Sequence[str]) -> t
     values = context.subjects.set_index("USUBJID").loc[list(frame["USUBJID"]), list(variables)]
     keys = [tuple(text(value) for value in row) for row in values.to_numpy(dtype=object)]
     known = np.array([None not in key for key in keys], bool)
-    order = {key: i for i, key in enumerate(sorted({k for k, ok in zip(keys, known, strict=True) if ok}))}  # type: ignore[type-var]
+    order = {key: i for i, key in enumerate(sorted({k for k, ok in zip(keys, known, strict=True) if ok}))}
     return np.array([order.get(key, -1) for key in keys], int), known
 
 
