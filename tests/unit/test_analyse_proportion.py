@@ -138,4 +138,7 @@ def test_proportion_and_incidence_of_death_add_up_to_one() -> None:
     wrong = stacked.copy()
     wrong.loc[(wrong["statistic"] == "cif") & (wrong["time"] == 56) & (wrong["category"] == "death"), "value"] = 0.6
     broken = laws(wrong, *arguments)
+    timeless = stacked.copy()
+    timeless.loc[timeless["statistic"] == "missing", "value"] = 1.0
+    assert law(laws(timeless, *arguments), "Proportion alive and incidence of death add up to 1").empty
     assert not law(broken, "Proportion alive and incidence of death add up to 1")["holds"].iloc[0]

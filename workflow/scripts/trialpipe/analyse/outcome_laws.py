@@ -91,7 +91,8 @@ def _is_part(outcome: Outcome, event: str, competing: str, whole: Outcome) -> bo
 def horizon(results: pd.DataFrame, outcomes: tuple[Outcome, ...]) -> Iterator[Check]:
     """Proportion of success + incidence of failure at the horizon = 1, where nobody is lost or undetermined.
 
-    Only where success is being alive, by either way; scenarios with a lost patient are no instance.
+    Only where success is being alive, by either way; a scenario with a lost patient, or one whose time to event is
+    missing (a death before the origin), is no instance.
     """
     for outcome in outcomes:
         endpoint = outcome.endpoint
@@ -100,7 +101,9 @@ def horizon(results: pd.DataFrame, outcomes: tuple[Outcome, ...]) -> Iterator[Ch
         cif = _estimates(results, outcome, "cumulative_incidence", "cif")
         cif = cif[(cif["category"] == endpoint.death) & (cif["time"] == endpoint.horizon)]
         mine = results[(results["outcome"] == outcome.id) & (results["analysis"].str.split(".").str[0] == "proportion")]
+        timeless = results[(results["outcome"] == outcome.id) & (results["statistic"] == "missing")]
         for row in cif.to_dict("records"):
+            without = timeless[(timeless["scenario"] == row["scenario"]) & (timeless["group"] == row["group"])]
             same = mine[
                 (mine["scenario"] == row["scenario"])
                 & (mine["population"] == row["population"])
@@ -109,7 +112,7 @@ def horizon(results: pd.DataFrame, outcomes: tuple[Outcome, ...]) -> Iterator[Ch
             gone = same[same["category"].isin(["lost", "undetermined"]) & (same["statistic"] == "n")]
             success = same[(same["category"] == "success") & (same["statistic"] == "percent")]["value"].dropna()
             counted_out = _not_counted(same)
-            if gone["value"].sum() == 0 and not counted_out and len(success):
+            if gone["value"].sum() + without["value"].sum() == 0 and not counted_out and len(success):
                 total = float(success.iloc[0]) / 100 + row["value"]
                 instance = f"{outcome.id}/{row['scenario']}/{row['group']}"
                 yield Check(outcome.id, instance, "1", f"{total:.12g}", abs(total - 1) <= _TOLERANCE)
