@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
-from trialpipe.stats.km import check_times
+from trialpipe.stats.distributions import two_sided_z
+from trialpipe.stats.inputs import codes, merge_close, times
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ def cumulative_incidence(time: np.ndarray, cause: np.ndarray, of: int, variance:
     time >= 0; cause: 0 censored, 1, 2, ... causes. variance ``aalen``: the Aalen-type estimate of Gray's cmprsk;
     ``jackknife``: infinitesimal jackknife of R's survfit. Raises ValueError on invalid times or an unknown variance.
     """
-    time, cause = np.asarray(time, float), np.asarray(cause, int)
-    check_times(time, cause)
+    time = times(time)
+    cause = codes(cause, len(time), "cause")
+    (time,) = merge_close(time)
     points = np.unique(time)
     risk = np.array([(time >= t).sum() for t in points], float)
     mine = np.array([((time == t) & (cause == of)).sum() for t in points], float)
@@ -135,8 +136,12 @@ def at_times(
 
 
 def limits(cif: float, std_err: float, conf_level: float = 0.95, conf_type: str = "log-log") -> tuple[float, float]:
-    """Pointwise limits: ``log-log`` F^exp(+-z se/(F log F)), ``log`` F exp(+-z se/F), ``plain``; nan where undefined."""
-    z = float(ndtri(0.5 + conf_level / 2))
+    """Pointwise limits; nan where undefined (no event yet, or none left).
+
+    ``log-log`` F^exp(+-z se/(F log F)), ``log`` F exp(+-z se/F) capped at 1, ``plain`` F +- z se clipped to [0, 1],
+    ``cloglog`` 1 - (1 - F)^exp(+-z se/((1 - F) log(1 - F))).
+    """
+    z = two_sided_z(conf_level)
     if math.isnan(cif) or math.isnan(std_err):
         return math.nan, math.nan
     if conf_type == "plain":
@@ -151,4 +156,4 @@ def limits(cif: float, std_err: float, conf_level: float = 0.95, conf_type: str 
     if conf_type == "cloglog":
         half = z * std_err / ((1 - cif) * abs(math.log1p(-cif)))
         return 1 - (1 - cif) ** math.exp(-half), 1 - (1 - cif) ** math.exp(half)
-    raise ValueError(f"conf_type {conf_type!r} is none of log-log, log, plain")
+    raise ValueError(f"conf_type {conf_type!r} is none of log-log, log, plain, cloglog")

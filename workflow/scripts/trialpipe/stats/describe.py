@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from trialpipe.stats.distributions import t_quantile, two_sided_z
+
 
 def quantile(values: np.ndarray, p: float) -> float:
     """Percentile by SAS PCTLDEF 5 (empirical distribution with averaging; Hyndman and Fan 1996, type 2).
@@ -18,8 +20,13 @@ def quantile(values: np.ndarray, p: float) -> float:
 
 
 def describe(values: np.ndarray) -> dict[str, float]:
-    """n, mean, sd (n - 1), median, q1, q3, min, max of the finite values; undefined ones are nan."""
+    """n, mean, sd (n - 1), median, q1, q3, min, max of the values that are not nan; undefined ones are nan.
+
+    Raises ValueError on infinite values.
+    """
     x = np.asarray(values, float)
+    if np.isinf(x).any():
+        raise ValueError("a value is infinite")
     x = np.sort(x[~np.isnan(x)])
     n = len(x)
     mean = math.fsum(x) / n if n else math.nan
@@ -46,3 +53,14 @@ def geometric(values: np.ndarray) -> tuple[float, float]:
         return math.nan, math.nan
     log = describe(np.log(x))
     return math.exp(log["mean"]), math.sqrt(math.expm1(log["sd"] ** 2)) * 100 if len(x) > 1 else math.nan
+
+
+def geometric_limits(values: np.ndarray, conf_level: float = 0.95) -> tuple[float, float]:
+    """Limits of the geometric mean: Student's t on the logs. nan below two values or unless all are positive."""
+    two_sided_z(conf_level)  # refuses a level outside (0, 1)
+    x = np.sort(np.asarray(values, float))
+    if len(x) < 2 or np.isnan(x).any() or (x <= 0).any():
+        return math.nan, math.nan
+    log = describe(np.log(x))
+    half = t_quantile(len(x) - 1, 0.5 + conf_level / 2) * log["sd"] / math.sqrt(len(x))
+    return math.exp(log["mean"] - half), math.exp(log["mean"] + half)

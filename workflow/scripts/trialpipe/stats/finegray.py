@@ -63,8 +63,8 @@ def fine_gray(
     distribution (per ``censoring_group`` if given); subjects with an event at t are at risk of being censored at t.
     The variance is the sandwich of the paper, censoring distribution estimated; with a ``censoring_group`` its
     influence is taken within the group, where crr's standard errors differ (about 1e-4 relative). time >= 0;
-    cause 0 censored; covariates (n, k). Estimates are nan and ``converged`` False without events, with collinear covariates or where
-    the likelihood has no maximum. Raises ValueError on invalid input.
+    cause 0 censored; covariates (n, k). Estimates are nan and ``converged`` False without events, with collinear
+    covariates or where the likelihood has no maximum. Raises ValueError on invalid input.
     """
     time = times(time)
     cause = codes(cause, len(time), "cause")

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc
 
-from trialpipe.stats.km import check_times
+from trialpipe.stats.distributions import chi2_upper
+from trialpipe.stats.inputs import codes, labels, merge_close, times
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,11 @@ def gray_test(
     follows from the martingale representation with the pooled incidence under the hypothesis; d tied events among n
     at risk count (n - d)/(n - 1). time >= 0; cause 0 censored. Raises ValueError on invalid times.
     """
-    time, cause, group = np.asarray(time, float), np.asarray(cause, int), np.asarray(group)
-    check_times(time, cause, group)
-    levels, member = np.unique(group, return_inverse=True)
-    blocks = np.zeros(len(time), int) if strata is None else np.unique(np.asarray(strata), return_inverse=True)[1]
+    time = times(time)
+    cause = codes(cause, len(time), "cause")
+    levels, member = labels(group, len(time), "group")
+    _, blocks = labels(strata, len(time), "stratum")
+    (time,) = merge_close(time)
     k = len(levels)
     score, variance = np.zeros(k), np.zeros((k, k))
     for block in np.unique(blocks):
@@ -48,7 +49,7 @@ def gray_test(
     if df < 1 or np.linalg.matrix_rank(variance[1:, 1:]) < df:
         return Gray(math.nan, max(df, 0), math.nan)
     chi = float(score[1:] @ np.linalg.solve(variance[1:, 1:], score[1:]))
-    return Gray(chi, df, float(chdtrc(df, chi)))
+    return Gray(chi, df, chi2_upper(chi, df))
 
 
 def _block(

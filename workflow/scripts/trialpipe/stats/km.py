@@ -32,16 +32,6 @@ class Curve:
     conf_type: str
 
 
-def check_times(time: np.ndarray, *others: np.ndarray) -> None:
-    """Raise ValueError for negative or missing times, or arrays of different length."""
-    if any(len(other) != len(time) for other in others):
-        raise ValueError("arrays differ in length")
-    if np.isnan(time).any():
-        raise ValueError("a time is missing")
-    if (time < 0).any():
-        raise ValueError("a time is negative")
-
-
 def kaplan_meier(
     time: np.ndarray,
     event: np.ndarray,

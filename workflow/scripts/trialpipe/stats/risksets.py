@@ -55,8 +55,15 @@ def risk_sets(
         share = position / size[group] if ties == "efron" else np.zeros(len(when))
         found.append(
             RiskSets(
-                rows, x[rows], np.nonzero(happened)[0], when, np.searchsorted(ends, when, side="left"), start_order,
-                np.searchsorted(begins[start_order], when, side="left"), share, group,
+                rows,
+                x[rows],
+                np.nonzero(happened)[0],
+                when,
+                np.searchsorted(ends, when, side="left"),
+                start_order,
+                np.searchsorted(begins[start_order], when, side="left"),
+                share,
+                group,
             )  # fmt: skip
         )
     return found

@@ -81,9 +81,7 @@ def _infer(support: np.ndarray, log_mass: np.ndarray, x: int, conf_level: float)
     elif not at_highest:
         estimate = math.exp(bisect(lambda t: x - float(support @ weights(t)), -span, span))
     lower = 0.0 if at_lowest else math.exp(bisect(lambda t: tail - weights(t)[support >= x].sum(), -span, span))
-    upper = math.inf if at_highest else math.exp(
-        bisect(lambda t: weights(t)[support <= x].sum() - tail, -span, span)
-    )
+    upper = math.inf if at_highest else math.exp(bisect(lambda t: weights(t)[support <= x].sum() - tail, -span, span))
     greater, less = (min(1.0, math.fsum(null[side])) for side in (support >= x, support <= x))
     return Conditional(p, greater, less, estimate, lower, upper)
 

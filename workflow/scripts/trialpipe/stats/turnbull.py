@@ -41,7 +41,8 @@ class Npmle:
 def turnbull(left: np.ndarray, right: np.ndarray, tolerance: float = 1e-12) -> Npmle:
     """NPMLE from intervals (left, right]; left = right is exact; left -inf or right inf are one-sided.
 
-    Self-consistency iterations until no mass moves by ``tolerance``. Raises ValueError if an interval is reversed or nan.
+    Self-consistency iterations until no mass moves by ``tolerance``. Raises ValueError if an interval is
+    reversed or nan.
     """
     left, right = np.asarray(left, float), np.asarray(right, float)
     if len(left) != len(right) or np.isnan(left).any() or np.isnan(right).any() or (left > right).any():
@@ -54,7 +55,9 @@ def turnbull(left: np.ndarray, right: np.ndarray, tolerance: float = 1e-12) -> N
     covers = np.where(
         exact[:, None],
         (low[None, :] == left[:, None]) & (high[None, :] == right[:, None]),
-        (low[None, :] >= left[:, None]) & (high[None, :] <= right[:, None]) & ~((low == high)[None, :] & (low[None, :] == left[:, None])),
+        (low[None, :] >= left[:, None])
+        & (high[None, :] <= right[:, None])
+        & ~((low == high)[None, :] & (low[None, :] == left[:, None])),
     ).astype(float)
     mass = np.full(len(low), 1 / len(low))
     for _ in range(200_000):
