@@ -112,6 +112,14 @@ def test_limits_among_the_values_use_turnbull() -> None:
     assert value(results, "q3") == 8.0
 
 
+def test_half_below_limits_among_the_values_is_still_below() -> None:
+    """Ruling 23 holds for several limits too; fewer than half below leave the estimate."""
+    row = one(described(["<10", "<10", 3.0, 8.0]), "median")
+    assert (row["value"], row["qualifier"], row["formatted"]) == (10.0, "<", "<10")
+    assert "at least half of the values below" in row["method"]
+    assert pd.isna(one(described(["<10", 3.0, 8.0, 9.0]), "median")["qualifier"])
+
+
 def test_no_value_at_all() -> None:
     people = adsl({"00": {}, "01": {"DTHDT": "2020-01-05"}})
     given = outcome("describe_by_visit", BDS, {"visits": ["D14"]})

@@ -13,7 +13,10 @@ from trialpipe.analyse.rows import Manner, Roles, behind
 from trialpipe.stats import describe
 
 METHOD = "Percentiles by SAS definition 5, values outside the range of quantification in order below or above it"
-TURNBULL = "Percentiles by Turnbull's estimate, values outside the range of quantification as censored"
+TURNBULL = (
+    "Percentiles by Turnbull's estimate, values outside the range of quantification as censored; a median with at least "
+    "half of the values below is printed as below the limit"
+)
 _QUANTILES = {"median": 0.5, "q1": 0.25, "q3": 0.75}
 
 
@@ -90,6 +93,9 @@ def manner(parameter: pd.DataFrame, method: str, note: str | None) -> Manner:
 def _quantile(values: Sample, p: float) -> Value:
     if not values.n:
         return math.nan
+    # also where limits lie among the values: Turnbull could place the median above one of them
+    if p == 0.5 and 2 * len(values.below) >= values.n:
+        return Bounded(float(values.below.max()), "<")
     return _ranked(values, p) if values.ordered else _turnbull(values, p)
 
 
