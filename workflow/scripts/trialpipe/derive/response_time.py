@@ -101,7 +101,10 @@ def _row(
         row["RIGHT"] = float(first.day - zero)
         time = float(first.place.target - zero)
         return row | {"TIME": time, "CNSR": 0, "EVENT": "response", "AVISIT": first.place.visit.label}
-    time = float(without[-1].place.target - zero) if without else 0.0
+    # a visit that could not be judged counts as one without response, so the time runs to the last visit reached alive
+    alive = subject.last_alive
+    reached = [p.target for p in dated if alive is not None and p.target <= alive]
+    time = float(max([*reached, *(visit.place.target for visit in without), zero]) - zero)
     return row | {"TIME": time, "CNSR": 1, "EVENT": None, "AVISIT": None}
 
 

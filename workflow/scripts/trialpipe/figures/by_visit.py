@@ -21,10 +21,10 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protoc
         return None
     panels = shown["parameter"].nunique()
     height = 3.0 if panels == 1 else 1.9 * -(-panels // 3) + 0.6
-    return shown, lambda path: save_svg(_plot(shown, analysis, panels), path, height)
+    return shown, lambda path: save_svg(_plot(shown, analysis, protocol, panels), path, height)
 
 
-def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, panels: int) -> Any:
+def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, protocol: Protocol, panels: int) -> Any:
     import pandas as pd
     from plotnine import (
         aes,
@@ -34,6 +34,7 @@ def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, panels: int) -> Any:
         geom_pointrange,
         ggplot,
         labs,
+        scale_shape_manual,
         scale_y_log10,
         theme,
     )
@@ -43,7 +44,14 @@ def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, panels: int) -> Any:
     ).reset_index()
     wide = wide.reindex(columns=["parameter", "unit", "visit", "median", "q1", "q3"])
     visits = [v for v in analysis.visits if v in set(wide["visit"])]
-    labels = [f"{p} ({u})" for p, u in zip(wide["parameter"], wide["unit"], strict=True)]
+    bounded = shown[shown["qualifier"].notna() & (shown["statistic"] == "median")]
+    outside = set(zip(bounded["parameter"], bounded["visit"], strict=True))
+    wide["known"] = [
+        "outside" if pair in outside else "inside" for pair in zip(wide["parameter"], wide["visit"], strict=True)
+    ]
+    words = {p.code: p.label for d in protocol.datasets if d.kind == "findings" for p in d.parameters}
+    wide["name"] = [words.get(code, code) for code in wide["parameter"]]
+    labels = [f"{p} ({u})" for p, u in zip(wide["name"], wide["unit"], strict=True)]
     wide = wide.assign(
         visit=pd.Categorical(wide["visit"], categories=visits),
         panel=pd.Categorical(labels, categories=list(dict.fromkeys(labels))),
@@ -53,8 +61,13 @@ def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, panels: int) -> Any:
     plot = (
         ggplot(wide, aes("visit", "median", ymin="low", ymax="high", group=1))
         + geom_line(color=COLOURS[5], size=0.5)
-        + geom_pointrange(color=COLOURS[0], size=0.5)
-        + labs(x="", y="Median and quartiles")
+        + geom_pointrange(aes(shape="known"), color=COLOURS[0], fill="white", size=0.5)
+        + scale_shape_manual(values={"inside": "o", "outside": "v"}, guide=None)
+        + labs(
+            x="",
+            y="Median and quartiles",
+            caption="Triangle: median outside the range of quantification, drawn at the limit",
+        )
         + house()
         + theme(axis_text_x=element_text(size=8))
     )

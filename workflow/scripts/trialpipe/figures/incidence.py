@@ -32,7 +32,9 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: CumulativeIncidence, pr
     def save(path: Any) -> None:
         from plotnine import theme
 
-        plot = _plot(shown, groups, ticks, label) + theme(**curves.margins(groups, height))
+        named = {m.id: m.label for m in protocol.milestones} | dict(getattr(outcome.endpoint, "labels", {}))
+        words = shown["category"].map(lambda code: named.get(code, code), na_action="ignore")
+        plot = _plot(shown.assign(category=words), groups, ticks, label) + theme(**curves.margins(groups, height))
         save_svg(plot, path, height, curves.risk_table(curves.at_risk(shown, ticks), groups))
 
     return shown, save

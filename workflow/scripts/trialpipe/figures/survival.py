@@ -79,4 +79,3 @@ def _plot(shown: pd.DataFrame, groups: list[str], ticks: list[float], label: str
         + house()
         + theme(legend_position="top" if len(groups) > 1 else "none")
     )
-

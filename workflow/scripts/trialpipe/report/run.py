@@ -115,9 +115,11 @@ def headline(rows: list[Row]) -> str:
     shown = [r for r in shown if r["value"] is not None and r["group"] in (None, "Overall")]
     for wanted, pattern in HEADLINES:
         found = [r for r in shown if r["statistic"] == wanted]
+        if len({r["parameter"] for r in found}) > 1:
+            return ""
         found = [r for r in found if r["analysis"] == found[0]["analysis"] and r["category"] == found[0]["category"]]
         if found:
-            row = max(found, key=lambda r: r["time"] or 0.0)
+            row = max(enumerate(found), key=lambda pair: (pair[1]["time"] or 0.0, pair[0]))[1]
             cell = {r["statistic"]: r["formatted"] for r in shown if r["cell_id"] == row["cell_id"]}
             place = f"day {row['time']:g}: " if row["time"] is not None else f"{row['visit']}: " if row["visit"] else ""
             return place + next(p for p in pattern.split("|") if set(TOKEN.findall(p)) <= set(cell)).format(**cell)

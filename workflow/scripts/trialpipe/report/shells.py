@@ -24,13 +24,15 @@ class Shell:
 
     ``columns``: (header, patterns); a pattern names statistics in braces, the first of several (separated by a bar)
     whose statistics are there is printed; ``{level}`` in a header is the confidence level. ``titles``: headers of
-    dimensions; ``hide``: dimensions left out; ``groups``: whether groups are blocks of columns or lines.
+    dimensions; ``hide``: dimensions left out; ``first``: dimensions that lead the line; ``groups``: whether groups are
+    blocks of columns or lines.
     """
 
     columns: tuple[tuple[str, str], ...]
     titles: dict[str, str] = field(default_factory=dict)
     hide: tuple[str, ...] = ()
     groups: str = "lines"
+    first: tuple[str, ...] = ()
 
 
 SHARE = ("n/N (%)", "{n}/{denominator} ({percent} %)|{n}/{denominator}|{n}")
@@ -72,15 +74,18 @@ SHELLS: dict[str, Shell] = {
                 "{median} [{q1}, {q3}], {min} to {max} ({n})|" + SHARE[1],
             ),
         ),
+        titles={"variable": "Characteristic"},
+        hide=("parameter",),
         groups="columns",
     ),
-    "categories_by_visit": Shell((SHARE, INTERVAL, ("Missing", "{missing}"), ("Alive", "{alive}"))),
+    "categories_by_visit": Shell((SHARE, INTERVAL, ("Missing", "{missing}"), ("Alive", "{alive}")), hide=("variable",)),
     "cox": Shell(RATIO),
     "cumulative_incidence": Shell(
         (
             ("n", "{n}"),
             ("Events", "{cum_events}|{events}"),
             ("Censored", "{censored}"),
+            ("Left out", "{missing}"),
             ("At risk", "{n_risk}"),
             ("Cumulative incidence", "{cif}"),
             ("SE", "{std_err}"),
@@ -94,8 +99,8 @@ SHELLS: dict[str, Shell] = {
         (
             ("Alive", "{alive}"),
             ("Sampled", "{n}"),
-            ("Below limit (%)", "{n_below} ({percent_below} %)|{n_below}"),
-            ("Above limit", "{n_above}"),
+            ("<LLOQ (%)", "{n_below} ({percent_below} %)|{n_below}"),
+            (">ULOQ", "{n_above}"),
             *SPREAD,
             ("Geometric mean (CV %)", "{geometric_mean} ({geometric_cv})|{geometric_mean}"),
         ),
@@ -111,6 +116,7 @@ SHELLS: dict[str, Shell] = {
             ("n", "{n}"),
             ("Events", "{cum_events}|{events}"),
             ("Censored", "{censored}"),
+            ("Left out", "{missing}"),
             ("At risk", "{n_risk}"),
             ("Estimate", "{survival}|{median}|{quantile}|{rmst}"),
             ("SE", "{std_err}"),
@@ -140,8 +146,10 @@ SHELLS: dict[str, Shell] = {
     "planned": Shell((("Result", "{estimate}"),)),
     "populations": Shell((SHARE,)),
     "proportion": Shell((SHARE, INTERVAL, TEST), titles={"category": "State"}),
-    "responder_time": Shell((("Responders", "{n}"), *SPREAD)),
-    "response_by_visit": Shell((SHARE, INTERVAL), titles={"category": "Response"}),
+    "responder_time": Shell((("Responders", "{n}"), *SPREAD), hide=("parameter", "category")),
+    "response_by_visit": Shell(
+        (SHARE, INTERVAL), titles={"category": "Response"}, hide=("parameter",), first=("group", "visit")
+    ),
     "response_incidence": Shell(
         (
             ("n", "{n}"),

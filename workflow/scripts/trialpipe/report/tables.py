@@ -46,7 +46,8 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     shell = SHELLS.get(kind) or Shell(tuple((s, "{" + s + "}") for s in dict.fromkeys(r["statistic"] for r in rows)))
     wide = shell.groups == "columns"
     several = len({_group(row) for row in rows}) > 1
-    dimensions = [d for d in DIMENSIONS if d not in shell.hide and (d != "group" or (several and not wide))]
+    order = [*shell.first, *(d for d in DIMENSIONS if d not in shell.first)]
+    dimensions = [d for d in order if d not in shell.hide and (d != "group" or (several and not wide))]
     dimensions = [d for d in dimensions if d == "group" or any(row[d] is not None for row in rows)]
     blocks = list(dict.fromkeys(_group(row) for row in rows)) if wide else [""]
     cells: dict[tuple[tuple[str, ...], str], dict[str, Row]] = {}
@@ -73,7 +74,7 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
         stub=[shell.titles.get(d, DIMENSIONS[d]) for d in dimensions],
         body=body,
         methods=_distinct(row["method"] for row in rows),
-        notes=_distinct([*([titles[0]] if single else []), *notes]),
+        notes=[note[0].upper() + note[1:] for note in _distinct([*([titles[0]] if single else []), *notes])],
     )
 
 
@@ -86,13 +87,27 @@ def _label(dimension: str, row: Row, labels: Mapping[tuple[str, str], str], unit
     if dimension == "group":
         return _group(row)
     value = row[dimension]
+    if value is None and dimension == "variable" and row["parameter"] is not None:
+        return _label("parameter", row, labels, units)
     if value is None:
         return ""
     if dimension == "time":
         return f"{float(value):g}"
     text = labels.get((dimension, str(value)), str(value))
     unit = units.get((dimension, value)) if dimension in MEASURED else None
-    return f"{text} ({unit})" if unit else text
+    return f"{text} ({printed_unit(unit)})" if unit else text
+
+
+UNIT_TEXT = (("10*9/", "10\u2079/"), ("Cel", "\u00b0C"), ("ug/", "\u00b5g/"), ("umol", "\u00b5mol"), ("uL", "\u00b5L"))
+
+
+def printed_unit(unit: str) -> str:
+    """A UCUM unit as people write it."""
+    if unit == "d":
+        return "days"
+    for code, shown in UNIT_TEXT:
+        unit = unit.replace(code, shown)
+    return unit
 
 
 def _unrepeated(line: tuple[str, ...], before: tuple[str, ...]) -> list[str]:
