@@ -284,5 +284,3 @@ def test_rows_in_are_kept_or_set_aside(clean):
     assert (counts["in"] == counts["kept"] + counts.get("set_aside", 0)).all()
     for (domain, form), row in counts.iterrows():
         assert row["in"] == len(clean.forms[form]), (domain, form)
-
-

@@ -6,7 +6,7 @@ kinds here look at finished records. Both are worded by the table of checks. `cr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from trialpipe.clean.cross import cross
 from trialpipe.clean.record import Record
@@ -84,7 +84,12 @@ def implies(rule: Rule, records: Sequence[Record], log: Log) -> None:
 
 
 def _put(
-    rule: Rule, log: Log, record: Record, variables: Iterable[str], words: dict[str, object], more: Sequence[str] = ()
+    rule: Rule,
+    log: Log,
+    record: Record,
+    variables: Iterable[str],
+    words: Mapping[str, object],
+    more: Sequence[str] = (),
 ) -> None:
     names = list(variables)
     cells = [*(cell for name in names for cell in record.cells.get(name, ())), *more]

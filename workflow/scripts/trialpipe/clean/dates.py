@@ -188,10 +188,10 @@ def _from_iso(text: str) -> Parsed:
 
 
 def _pieces(text: str) -> list[str]:
-    for separator in "/.":
-        if separator in text:
-            return [piece.strip() for piece in text.split(separator)]
-    return text.split() if " " in text else text.split("-")
+    for separator in ("/", None, "."):
+        if (separator or " ") in text:
+            return [piece.strip(" .") for piece in text.split(separator)]
+    return text.split("-")
 
 
 def _place(pieces: list[str], order: str) -> tuple[str | None, str | None, str | None] | None:

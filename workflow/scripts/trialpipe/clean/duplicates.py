@@ -5,7 +5,7 @@
 * Records of one natural key with different values are all kept, numbered in the order of the extract, flagged
   DUPLICATE and queried. Derivations use the first. Which one is right only the site can say.
 * A key whose date is partial or unknown, or that is empty, proves no repetition; neither do records that carry
-  different numbers of their own (--REFID, --SPID). Such records are only numbered.
+  different numbers of their own (--REFID, --SPID) or stand under different visits. Such records are only numbered.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def _proves(record: Record, key: Sequence[str]) -> bool:
 
 
 def _told_apart(group: list[Record], domain: str) -> bool:
-    """Whether each record carries a number of its own: of the sample, or the sponsor's."""
-    for name in (f"{prefix(domain)}REFID", f"{prefix(domain)}SPID"):
+    """Whether each record carries a number of its own (of the sample, or the sponsor's) or a visit of its own."""
+    for name in (f"{prefix(domain)}REFID", f"{prefix(domain)}SPID", "VISIT"):
         numbers = [record.text(name) for record in group]
         if None not in numbers and len(set(numbers)) == len(numbers):
             return True

@@ -122,12 +122,11 @@ def _result(reader: Reader, mapping: Mapping, base: Record, source: Source, orde
     record = Record(raw, base.subject, order, dict(base.values), {}, dict(base.shown), set(base.flags), base.visit)
     record.cells[f"{stem}ORRES"] = raw.origin(source.result)
     record.cells.update(base.cells)
-    for variable, spec in source.set.items():
-        reader.value(record, variable, spec)
+    for variable, value in source.set.items():
+        reader.value(record, variable, value)
     if source.date is not None:
-        reader.value(record, f"{stem}DTC", Value(item=source.date, type="date"))
-    spec = record.text(f"{stem}SPEC")
-    info = _test(reader, stem, source.code, spec)
+        reader.value(record, f"{stem}DTC", Value.model_validate({"item": source.date, "type": "date"}))
+    info = _test(reader, stem, source.code, record.text(f"{stem}SPEC"))
     text = (raw.text(source.result) or "").strip()
     record.values |= {f"{stem}TESTCD": source.code, f"{stem}TEST": info.name, f"{stem}ORRES": text}
     if text.startswith(REDACTED):
@@ -193,7 +192,12 @@ def _number(reader: Reader, record: Record, source: Source, info: TestInfo, text
 
 
 def _unit(reader: Reader, record: Record, source: Source) -> tuple[str | None, str | None]:
-    """(unit text, item it stands in): the row's own unit, else the one the mapping fixes."""
+    """(unit text, item it stands in): the row's own unit, else the one the mapping fixes.
+
+    What a preparer read in its file (UNIT) is the row's own: a plate in ng/mL is not in the pg/mL of the mapping.
+    """
+    if record.raw.prepared and record.raw.cells.get("UNIT"):
+        return record.raw.cells["UNIT"], None
     if source.unit_item is not None:
         text = (record.raw.text(source.unit_item) or "").strip()
         missing = {fold(word) for word in reader.dialect.missing}

@@ -83,8 +83,8 @@ def prepare(raws: Sequence[Raw], log: Log, ledger: Ledger, dialect: Dialect) -> 
         groups.setdefault(raw.file, []).append(raw)
     runs: list[Run] = []
     for place, wells in sorted(groups.items()):
-        sheet = _sheet(place, wells, log, ledger, dialect)
-        runs += _runs(sheet, log, ledger, dialect)
+        runs += _runs(_sheet(place, wells, log, ledger, dialect), ledger, dialect)
+    _undeclared(runs, log, dialect)
     by_sample: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         by_sample.setdefault((run.sample, run.analyte), []).append(run)
@@ -113,7 +113,9 @@ def _sheet(place: str, wells: list[Raw], log: Log, ledger: Ledger, dialect: Dial
         if observed is None or not expected or _marked(raw):
             continue
         if letter in ("S", "ES"):
-            standards.setdefault((raw.text("Type") or "").strip(), []).append((observed, expected))
+            # some exports call every standard S: the level is then told by its concentration
+            level = f"{(raw.text('Type') or '').strip()} {expected}"
+            standards.setdefault(level, []).append((observed, expected))
         elif letter == "C":
             controls.append(abs(observed / expected * 100 - 100) <= percent)
     valid = _valid(standards, wells[0], dialect)
@@ -158,7 +160,17 @@ def _valid(standards: dict[str, list[tuple[float, float]]], raw: Raw, dialect: D
     return means
 
 
-def _runs(sheet: Sheet, log: Log, ledger: Ledger, dialect: Dialect) -> list[Run]:
+def _undeclared(runs: list[Run], log: Log, dialect: Dialect) -> None:
+    """One query per workbook that diluted its samples and does not say whether Obs Conc holds the dilution."""
+    asked: set[str] = set()
+    for raw in (run.wells[0].raw for run in runs):
+        book = raw.file.split("[")[0]
+        if book not in asked and _declared(raw) is None and (_figure(raw, "Dilution", dialect) or 1) != 1:
+            asked.add(book)
+            log.add("dilution_undeclared", raw.origin("Dilution"), form=raw.form, item="Dilution")
+
+
+def _runs(sheet: Sheet, ledger: Ledger, dialect: Dialect) -> list[Run]:
     samples: dict[tuple[str, str], list[Raw]] = {}
     for raw in sheet.unknowns:
         name = (raw.text(SAMPLE) or "").strip()
@@ -173,23 +185,18 @@ def _runs(sheet: Sheet, log: Log, ledger: Ledger, dialect: Dialect) -> list[Run]
         assert sheet.low is not None
         assert sheet.high is not None
         dilution = _figure(wells[0], "Dilution", dialect) or 1.0
-        times = _multiplier(wells[0], dilution, log)
+        times = dilution if _declared(wells[0]) is False else 1.0
         lloq, uloq = _clean(sheet.low * dilution), _clean(sheet.high * dilution)
         read = tuple(_well(raw, times, lloq, uloq, dialect) for raw in wells)
         found.append(Run(sheet, name, analyte, read, lloq, uloq))
     return found
 
 
-def _multiplier(raw: Raw, dilution: float, log: Log) -> float:
-    """What Obs Conc has yet to be multiplied with: 1 unless the workbook says that the dilution is not in it."""
+def _declared(raw: Raw) -> bool | None:
+    """Whether the workbook says that Obs Conc holds the dilution; None if it says neither."""
     metadata = json.loads(raw.cells.get("PLATE_META") or "{}")
     said = next((fold(str(value or "")) for key, value in metadata.items() if fold(key) == fold(OBS)), "")
-    if "not included" in said:
-        return dilution
-    if "included" not in said and dilution != 1:
-        place = raw.file.split("[")[0]
-        log.add("dilution_undeclared", (f"{place}:1:{OBS}",), form=raw.form, item=OBS)
-    return 1.0
+    return False if "not included" in said else True if "included" in said else None
 
 
 def _well(raw: Raw, times: float, lloq: float, uloq: float, dialect: Dialect) -> Well:
@@ -217,8 +224,8 @@ def _chosen(runs: list[Run], log: Log, ledger: Ledger) -> Run:
         for well in other.wells:
             ledger.set_aside(well.raw.form, well.raw.lines, "repeated on another plate")
         cells = [cell for well in other.wells for cell in well.raw.origin(OBS)]
-        words = {"other": ordered[-1].sheet.place, "sample": other.sample}
-        log.add("plate_repeat", cells, form=other.wells[0].raw.form, item=OBS, value=other.sample, **words)
+        form, place = other.wells[0].raw.form, ordered[-1].sheet.place
+        log.add("plate_repeat", cells, form=form, item=OBS, value=other.sample, other=place, sample=other.sample)
     return ordered[-1]
 
 
@@ -278,11 +285,11 @@ def _row(run: Run, text: str | None, cens: str, cv: float | None, n: int, flags:
     return replace(first, cells=cells, places=places, lines=lines, flags=tuple(sorted(flags)), prepared=True)
 
 
-def _query(kind: str, run: Run, wells: Sequence[Well], log: Log, **words: object) -> None:
+def _query(kind: str, run: Run, wells: Sequence[Well], log: Log, cv: str | None = None, left: int = 0) -> None:
     cells = [cell for well in wells for cell in well.raw.origin(OBS)]
     value = " / ".join(well.raw.text(OBS) or "" for well in wells)
     name = f"{run.sample} {run.analyte}"
-    log.add(kind, cells, form=wells[0].raw.form, item=OBS, value=value, sample=name, **words)
+    log.add(kind, cells, form=wells[0].raw.form, item=OBS, value=value, sample=name, cv=cv, left=left)
 
 
 def _cv(values: list[float]) -> float | None:

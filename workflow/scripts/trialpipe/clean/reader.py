@@ -124,7 +124,7 @@ class Reader:
         return self._codes(name)
 
     def _codes(self, name: str | None) -> Codes:
-        if name not in self.context.codelists:
+        if name is None or name not in self.context.codelists:
             cure = "declare it under codelists in extracts.yaml"
             message = f"of domain {self.domain} is not known"
             raise DataError("extracts.yaml", None, "codelist", name or "none", message, cure)
@@ -136,6 +136,10 @@ class Reader:
         values = (found.text, found.low, found.high, found.time)
         record.values.update(zip(names, values, strict=True))
         self._judge_date(record, variable, item, text, found)
+        if found.bad_time:
+            record.flags.add("DATE_INVALID")
+            clock = spec.time if spec.time and dates.clock(record.raw.text(spec.time)) is None else item
+            self.query("time_invalid", record, clock, record.raw.text(clock), variable=variable)
 
     def _date(self, record: Record, spec: Value, text: str | None) -> dates.Parsed:
         dialect = self.dialect
@@ -164,9 +168,6 @@ class Reader:
             self.query("date_partial", record, item, text, variable=variable, read=read or "unknown")
         if found.short:
             self.query("date_short_year", record, item, text, variable=variable, read=read)
-        if found.bad_time:
-            record.flags.add("DATE_INVALID")
-            self.query("time_invalid", record, item, text, variable=variable)
         if found.low is not None and found.high is not None:
             self._judge_day(record, variable, item, text, found)
 
@@ -192,8 +193,18 @@ class Reader:
         stem = prefix(self.domain)
         decod = record.text(f"{stem}DECOD") or record.text(f"{stem}TRT")
         origin = record.raw.origin(item) if item else (f"{record.raw.row}:{variable}",)
-        place = {"subject": record.subject, "form": self.form, "visit": record.visit, "item": item or variable}
-        self.log.add(kind, origin, **place, value=text, variable=variable, decod=decod, **fields)
+        self.log.add(
+            kind,
+            origin,
+            subject=record.subject,
+            form=self.form,
+            visit=record.visit,
+            item=item or variable,
+            value=text,
+            variable=variable,
+            decod=decod,
+            **fields,
+        )
 
 
 def is_main(variable: str, domain: str) -> bool:

@@ -52,6 +52,8 @@ class Rules:
         switched_off = set(off)
         self._all = list(rules)
         self.rules = [rule for rule in self._all if rule.id not in switched_off]
+        self._off = switched_off
+        self._found: dict[tuple[str | None, ...], Rule | None] = {}
 
     @property
     def ids(self) -> list[str]:
@@ -60,10 +62,12 @@ class Rules:
 
     def find(self, kind: str, domain: str, variable: str | None = None, decod: str | None = None) -> Rule | None:
         """The first rule of a kind that fits; None where it is switched off."""
-        for rule in self._all:
-            if rule.kind == kind and rule.speaks(domain, variable, decod):
-                return rule if rule in self.rules else None
-        return None
+        key = (kind, domain, variable, decod)
+        if key not in self._found:
+            fits = (rule for rule in self._all if rule.kind == kind and rule.speaks(domain, variable, decod))
+            first = next(fits, None)
+            self._found[key] = None if first is None or first.id in self._off else first
+        return self._found[key]
 
     def of(self, scope: str, kinds: Iterable[str]) -> list[Rule]:
         """Rules of a scope whose kind is one of ``kinds``, in table order."""

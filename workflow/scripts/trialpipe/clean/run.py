@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 import pandas as pd
 
@@ -44,10 +45,10 @@ def clean(domain: extracts.DomainMap, forms: Mapping[str, pd.DataFrame], context
     applied (an item, test, code list, preparer or form that does not exist); a defect of the data is a query.
     """
     log, ledger = Log(context.rules, domain.domain), Ledger(domain.domain)
-    single: dict[tuple[str, str], list[Raw]] = {}
+    single: dict[tuple[str, str, str | None], list[Raw]] = {}
     found: list[Record] = []
     for number, mapping in enumerate(domain.rows):
-        key = (mapping.form, mapping.subject)
+        key = (mapping.form, mapping.subject, mapping.prepare)
         if key not in single:
             raws = rows.read(mapping.form, _form(forms, mapping.form))
             ledger.enter(mapping.form, [raw.row for raw in raws])
@@ -72,9 +73,10 @@ def _mapping(
 ) -> list[Record]:
     """Records that one mapping makes of the rows of its form."""
     dialect = context.dialects[mapping.form.split(".")[0]]
-    wanted = [raw for raw in raws if rows.selected(raw, mapping.where)]
-    passed = {raw.row for raw in raws} - {raw.row for raw in wanted}
-    ledger.set_aside(mapping.form, sorted(passed), rows.filter_name(mapping.where))
+    own = {item for raw in raws for item in raw.cells} if mapping.join else set(mapping.where)
+    here = {item: values for item, values in mapping.where.items() if item in own}
+    there = {item: values for item, values in mapping.where.items() if item not in own}
+    wanted = _select(raws, here, ledger)
     if mapping.prepare is not None:
         wanted = _preparer(mapping.prepare).prepare(wanted, log, ledger, dialect)
         dialect = dialect.model_copy(update={"decimal": "."})
@@ -86,6 +88,8 @@ def _mapping(
     reader = Reader(context, log, domain.domain, mapping.form, dialect)
     found = []
     for place, (raw, matched) in enumerate(pairs):
+        if matched and there and not _select([raw], there, ledger):
+            continue
         if not matched and raw.cells.get(mapping.subject) is None:
             ledger.set_aside(mapping.form, raw.lines, f"not in {mapping.join.form if mapping.join else 'the join'}")
             continue
@@ -97,6 +101,17 @@ def _mapping(
     return found
 
 
+def _select(raws: list[Raw], where: Mapping[str, tuple[str, ...]], ledger: Ledger) -> list[Raw]:
+    """Rows that a filter selects; the others are set aside."""
+    wanted = []
+    for raw in raws:
+        if rows.selected(raw, where):
+            wanted.append(raw)
+        else:
+            ledger.set_aside(raw.form, raw.lines, rows.filter_name(where))
+    return wanted
+
+
 def _form(forms: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
     if name not in forms:
         cure = f"forms are {', '.join(sorted(forms))}"
@@ -104,7 +119,7 @@ def _form(forms: Mapping[str, pd.DataFrame], name: str) -> pd.DataFrame:
     return forms[name]
 
 
-def _preparer(name: str):  # noqa: ANN202 - a module
+def _preparer(name: str) -> ModuleType:
     if name not in PREPARERS:
         cure = f"preparers are {', '.join(PREPARERS)}"
         raise DataError("extracts.yaml", None, "prepare", name, "is no preparer", cure)

@@ -48,15 +48,17 @@ class Units:
         return own if own is not None else self._factor.get(("*", unit, target))
 
     def alternatives(self, test: str, target: str) -> list[tuple[str, float]]:
-        """(unit, factor to ``target``) of every unit convertible for the test, the target included, sorted."""
-        found = {u: f for (t, u, to), f in self._factor.items() if to == target and t == "*"}
-        found.update({u: f for (t, u, to), f in self._factor.items() if to == target and t == test})
-        return sorted({**found, target: 1.0}.items())
+        """(unit, factor to ``target``) of every unit convertible for the test: the target, then as in the table."""
+        found = {target: 1.0}
+        for (of, unit, to), factor in self._factor.items():
+            if to == target and of in ("*", test):
+                found[unit] = factor
+        return list(found.items())
 
     def suspect(
         self, test: str, target: str, value: float, unit: str, low: float | None, high: float | None
     ) -> str | None:
-        """The first other unit by name in which ``value`` lies within ``low`` and ``high`` (given in ``target``)."""
+        """The first other unit of `alternatives` in which ``value`` is within ``low`` and ``high`` (in ``target``)."""
         if low is None or high is None:
             return None
         for other, factor in self.alternatives(test, target):

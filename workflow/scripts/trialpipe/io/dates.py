@@ -139,9 +139,8 @@ def _fill(known: Parts, rule: str, time_rule: str) -> str:
         full_month, middle = month, "15"
     full_day = day or (pattern[2] if pattern else middle if day_rule == "mid" else ends[2])
     last = calendar.monthrange(int(full_year), int(full_month))[1]
-    clock = _LAST[3:] if clock_rule == "last" else _FIRST[3:]
-    if clock_rule not in ("first", "last"):
-        clock = tuple(clock_rule.split(":"))
+    named = {"first": _FIRST[3:], "last": _LAST[3:]}
+    clock: tuple[str, ...] = named.get(clock_rule) or tuple(clock_rule.split(":"))
     time = ":".join(part or default for part, default in zip(known[3:], clock, strict=True))
     return f"{full_year}-{full_month}-{min(int(full_day), last):02d}T{time}"
 
