@@ -14,8 +14,8 @@ from trialpipe.stats import describe
 
 METHOD = "Percentiles by SAS definition 5, values outside the range of quantification in order below or above it"
 TURNBULL = (
-    "Percentiles by Turnbull's estimate, values outside the range of quantification as censored; a median with at least "
-    "half of the values below is printed as below the limit"
+    "Percentiles by Turnbull's estimate, values outside the range of quantification as censored; a median with at "
+    "least half of the values below is printed as below the limit"
 )
 _QUANTILES = {"median": 0.5, "q1": 0.25, "q3": 0.75}
 
