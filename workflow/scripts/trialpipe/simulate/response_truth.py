@@ -36,21 +36,11 @@ DEP_CR = (
     ("CD25S", "<", 2400.0), ("FERRITIN", "<", 500.0), ("TRIG", "<", 3.0), ("HGB", ">=", 90.0), ("NEUT", ">=", 1.0),
     ("PLAT", ">=", 100.0), ("ALT", "<=", 40.0),
 )  # fmt: skip
-ITEMS = (
-    "TEMP",
-    "SPLENO",
-    "CNS",
-    "HGB",
-    "NEUT",
-    "PLAT",
-    "FERRITIN",
-    "FIBRINO",
-    "DDIMER",
-    "CD25S",
-    "TRIG",
-    "ALT",
-    "CSFWBC",
-)
+ITEMS = {
+    "NI-0501-04": (*(rule[0] for rule in NI_CR), "CD25S"),
+    "HLH-2004": (*(rule[0] for rule in HLH_CR), "FIBRINO", "CD25S", "CSFWBC"),
+    "DEP": (*(rule[0] for rule in DEP_CR), "TEMP"),
+}
 SUPPORTED = {"NEUT": ("gcsf",), "PLAT": ("platelets",)}
 # whether a comparison holds of a number, by the sign
 COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
@@ -87,26 +77,19 @@ def assess(patient: Patient) -> list[dict[str, object]]:
     """One row per visit, rule-set, level and reading of the item age; ``holds`` is true, false or unknown."""
     rows = []
     for visit, window in WINDOWS.items():
-        status = _status(patient, window)
-        for reading in ("window", "carried"):
-            base = _values(patient, (BASELINE[0], BASELINE[1], BASELINE[1]), None)
-            now = _values(patient, window, MAX_AGE if reading == "carried" else None)
-            supported = _supported(patient, now)
-            levels = _levels(patient, base, now, supported) if status == "assessed" else {}
-            for rule_set, level in LEVELS:
-                holds = levels.get((rule_set, level), "")
-                word = {True: "true", False: "false", None: "unknown", "": ""}[holds]
-                row: dict[str, object] = {
-                    "subject": patient.number,
-                    "visit": visit,
-                    "rule_set": rule_set,
-                    "level": level,
-                }
-                rows.append({**row, "reading": reading, "status": status, "holds": word})
+        for reading, max_age in (("window", None), ("carried", MAX_AGE)):
+            for rule_set, items in ITEMS.items():
+                status = _status(patient, window, items)
+                levels = _assessed(patient, window, max_age, rule_set) if status == "assessed" else {}
+                for level in LEVELS[rule_set]:
+                    word = {True: "true", False: "false", None: "unknown"}[levels[level]] if levels else ""
+                    row: dict[str, object] = {"subject": patient.number, "visit": visit, "rule_set": rule_set}
+                    rows.append({**row, "level": level, "reading": reading, "status": status, "holds": word})
     return rows
 
 
-LEVELS = (("NI-0501-04", "CR"), ("NI-0501-04", "PR"), ("HLH-2004", "CR"), ("DEP", "CR"), ("DEP", "PR"))
+BETTER = "CR or PR"
+LEVELS = {"NI-0501-04": ("CR", "PR", BETTER), "HLH-2004": ("CR",), "DEP": ("CR", "PR", BETTER)}
 
 
 def _usable(patient: Patient) -> list[Finding]:
@@ -115,34 +98,37 @@ def _usable(patient: Patient) -> list[Finding]:
     return [f for f in patient.findings if f.measured and patient.day(f.when) < stop]
 
 
-def _status(patient: Patient, window: tuple[int, int, int]) -> str:
+def _status(patient: Patient, window: tuple[int, int, int], items: Sequence[str]) -> str:
     low, _, high = window
-    if any(_item(f) in ITEMS[:-1] and low <= patient.day(f.when) <= high for f in _usable(patient)):
+    if any(_item(f) in items and low <= patient.day(f.when) <= high for f in _usable(patient)):
         return "assessed"
     if patient.conditioning and patient.day(patient.conditioning) <= high:
         return "conditioned"
     return "dead" if patient.death and patient.day(patient.death) <= high else "not_evaluable"
 
 
-def _values(patient: Patient, window: tuple[int, int, int], max_age: int | None) -> Values:
-    """Value of every item nearest to the target in the window (ties: the earlier), else the last within ``max_age``
-    days before the visit's assessment (the latest item found in the window)."""
+def _values(patient: Patient, window: tuple[int, int, int], max_age: int | None, items: Sequence[str]) -> Values:
+    """Value of every item nearest to the target in the window (ties: the earlier).
+
+    With ``max_age``, an item that is missing there or older than that at the assessment (the day of the latest item
+    in the window) takes its last value of those days, after the day of the first dose.
+    """
     low, target, high = window
-    found: dict[str, list[tuple[int, Finding]]] = {}
+    found: dict[str, list[tuple[int, Finding]]] = {item: [] for item in items}
     for finding in _usable(patient):
-        if _item(finding) in ITEMS:
-            found.setdefault(_item(finding), []).append((patient.day(finding.when), finding))
-    inside = {test: [r for r in rows if low <= r[0] <= high] for test, rows in found.items()}
-    chosen = {test: min(rows, key=lambda r: (abs(r[0] - target), r[0])) for test, rows in inside.items() if rows}
-    assessed = max((day for day, _ in chosen.values()), default=None)
-    values: Values = {}
-    for test in ITEMS:
-        row = chosen.get(test)
-        if row is None and max_age is not None and assessed is not None:
-            older = [r for r in found.get(test, []) if assessed - max_age <= r[0] < low]
-            row = max(older, key=lambda r: r[0], default=None)
-        values[test] = None if row is None else (row[1].text or _range(row[1]), row[0])
-    return values
+        if _item(finding) in found:
+            found[_item(finding)].append((patient.day(finding.when), finding))
+    chosen: dict[str, tuple[int, Finding] | None] = {}
+    for item, rows in found.items():
+        inside = [row for row in rows if low <= row[0] <= high]
+        chosen[item] = min(inside, key=lambda row: (abs(row[0] - target), row[0]), default=None)
+    assessed = max((row[0] for row in chosen.values() if row), default=low)
+    for item, row in chosen.items():
+        if max_age is not None and (row is None or assessed - row[0] > max_age):
+            first = max(assessed - max_age, 1)
+            recent = [other for other in found[item] if first <= other[0] <= assessed]
+            chosen[item] = max(recent, key=lambda other: other[0], default=None)
+    return {item: row and (row[1].text or _range(row[1]), row[0]) for item, row in chosen.items()}
 
 
 def _item(finding: Finding) -> str:
@@ -158,7 +144,7 @@ def _supported(patient: Patient, now: Values) -> set[str]:
     """Counts that are supported: G-CSF or platelets on the day of the count or in the 3 days before it."""
     found = set()
     for test, categories in SUPPORTED.items():
-        measured = now[test]
+        measured = now.get(test)
         for medication in patient.medications if measured else ():
             first, last = patient.day(medication.start), patient.day(medication.end or medication.start)
             day = measured[1] if measured else 0
@@ -167,14 +153,20 @@ def _supported(patient: Patient, now: Values) -> set[str]:
     return found
 
 
-def _levels(patient: Patient, base: Values, now: Values, supported: set[str]) -> dict[tuple[str, str], Tri]:
-    return {
-        ("NI-0501-04", "CR"): _ni_cr(base, now, supported),
-        ("NI-0501-04", "PR"): _ni_pr(base, now, supported),
-        ("HLH-2004", "CR"): _hlh_cr(patient, base, now),
-        ("DEP", "CR"): all_of([meets(now[item], sign, limit) for item, sign, limit in DEP_CR]),
-        ("DEP", "PR"): _dep_pr(base, now),
-    }
+def _assessed(patient: Patient, window: tuple[int, int, int], max_age: int | None, rule_set: str) -> dict[str, Tri]:
+    """Whether each level of a rule-set is met at an assessed visit."""
+    items = ITEMS[rule_set]
+    base = _values(patient, (BASELINE[0], BASELINE[1], BASELINE[1]), None, items)
+    now = _values(patient, window, max_age, items)
+    if rule_set == "HLH-2004":
+        return {"CR": _hlh_cr(patient, base, now)}
+    if rule_set == "DEP":
+        levels = {"CR": all_of([meets(now[item], sign, limit) for item, sign, limit in DEP_CR])}
+        levels["PR"] = _dep_pr(base, now)
+    else:
+        supported = _supported(patient, now)
+        levels = {"CR": _ni_cr(base, now, supported), "PR": _ni_pr(base, now, supported)}
+    return {**levels, BETTER: at_least(1, [levels["CR"], levels["PR"]])}
 
 
 def _ni_item(now: Values, supported: set[str], item: str, sign: str, limit: float | str) -> Tri:
@@ -242,8 +234,9 @@ def _dep_pr(base: Values, now: Values) -> Tri:
 
 def _dep_neutrophils(before: Range | None, after: Range | None) -> Tri:
     """Doubled and above 0.5 from below 0.5, or above 2.0 from 0.5 to 2.0; counts have no reporting limit."""
+    if (before and before[0] > 2.0) or (after and after[0] <= 0.5):
+        return False
     if before is None or after is None:
         return None
     start, end = before[0], after[0]
-    goal = 0.5 if start < 0.5 else 2.0
-    return start <= 2.0 and end >= 2 * start and end > goal
+    return end >= 2 * start and end > (0.5 if start < 0.5 else 2.0)

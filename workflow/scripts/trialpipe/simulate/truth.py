@@ -217,7 +217,8 @@ def _outcomes(subjects: list[dict[str, object]], response: Rows) -> Rows:
         rows.append({"outcome": "survival-to-hsct", "item": state, "visit": "", "count": count, "of": n})
     success = sum(int(str(s["success"])) for s in subjects)
     rows.append({"outcome": "survival-to-hsct", "item": "success", "visit": "", "count": success, "of": n})
-    for rule_set, level in response_truth.LEVELS:
+    levels = [(name, level) for name, own in response_truth.LEVELS.items() for level in own]
+    for rule_set, level in levels:
         for visit in response_truth.WINDOWS:
             wanted: Mapping[str, str] = {"rule_set": rule_set, "level": level, "visit": visit, "reading": "carried"}
             met = [r for r in response if r["holds"] == "true" and all(r[k] == v for k, v in wanted.items())]
