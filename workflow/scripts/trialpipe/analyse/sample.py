@@ -93,9 +93,11 @@ def manner(parameter: pd.DataFrame, method: str, note: str | None) -> Manner:
 def _quantile(values: Sample, p: float) -> Value:
     if not values.n:
         return math.nan
-    # also where limits lie among the values: Turnbull could place the median above one of them
+    # with at least half below: the smallest limit under which half of the values are known to lie (limits differ by dilution)
     if p == 0.5 and 2 * len(values.below) >= values.n:
-        return Bounded(float(values.below.max()), "<")
+        upper = np.concatenate([values.below, values.exact])
+        limits = [limit for limit in np.sort(values.below) if 2 * (upper <= limit).sum() >= values.n]
+        return Bounded(float(limits[0]), "<")
     return _ranked(values, p) if values.ordered else _turnbull(values, p)
 
 

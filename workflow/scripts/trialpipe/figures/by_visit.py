@@ -50,7 +50,7 @@ def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, protocol: Protocol, pa
         "outside" if pair in outside else "inside" for pair in zip(wide["parameter"], wide["visit"], strict=True)
     ]
     words = {p.code: p.label for d in protocol.datasets if d.kind == "findings" for p in d.parameters}
-    wide["name"] = [words.get(code, code) for code in wide["parameter"]]
+    wide["name"] = [words.get(code, code) if panels == 1 else code for code in wide["parameter"]]
     labels = [f"{p} ({u})" for p, u in zip(wide["name"], wide["unit"], strict=True)]
     wide = wide.assign(
         visit=pd.Categorical(wide["visit"], categories=visits),

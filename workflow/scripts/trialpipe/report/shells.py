@@ -160,8 +160,11 @@ SHELLS: dict[str, Shell] = {
             INTERVAL,
         ),
         titles={"category": "Event"},
+        hide=("parameter",),
     ),
     "response_turnbull": Shell(
-        (("n", "{n}"), ("Probability", "{probability}|{survival}|{cif}"), ("Median", "{median}"))
+        (("n", "{n}"), ("Probability", "{probability}|{survival}|{cif}"), ("Median", "{median}")),
+        titles={"category": "Days", "term": "Days"},
+        hide=("parameter", "time"),
     ),
 }

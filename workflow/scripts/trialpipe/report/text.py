@@ -62,6 +62,7 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
         found["category", milestone.id] = milestone.label
     for entry in (*protocol.subject_variables, *protocol.formulas):
         found["variable", entry.name] = found["term", entry.name] = entry.label
+    found["category", "response"] = "Response"
     for population in protocol.populations:
         found["category", population.id] = population.label
     for dataset in protocol.datasets:
