@@ -184,6 +184,7 @@ def test_dose_before_consent(consent, dose, fires):
         ({"subject": "01", "AESTDTC": "2020-03-01T13:00"}, True),
         ({"subject": "01", "AESTDTC": "2020-03-01T11:00", "AEENDTC": "2020-03-01T13:00"}, False),
         ({"subject": "01", "AESTDTC": "2020-02-01", "AEENDTC": "2020-03-02"}, True),
+        ({"subject": "01", "AESTDTC": "2020-02-01", "AEENDTC": "2020-03"}, False),
         ({"subject": "01", "AESTDTC": "2020-03"}, False),
         ({"subject": "01", "AESTDTC": "2105-03-02", "flags": ["AFTER_CUTOFF"]}, False),
         ({"subject": "02", "AESTDTC": "2020-03-02"}, False),

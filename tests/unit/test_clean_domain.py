@@ -160,6 +160,7 @@ def test_unit_inside_the_value():
         ("NSP", None, ["DATE_PARTIAL"], "finding-date-missing"),
         ("01/07/2020", "2020-07-01", ["AFTER_CUTOFF"], "after-cutoff"),
         ("01/07/2102", "2102-07-01", ["AFTER_CUTOFF"], "date-year"),
+        ("ND/ND/2020", "2020", ["DATE_PARTIAL"], "date-partial"),
         ("01/02/20", "2020-02-01", [], "date-two-digit-year"),
     ],
 )
@@ -413,6 +414,11 @@ def test_any_cells_give_tables_that_keep_their_contracts(tmp_path_factory, lines
         assert pd.isna(row["LBDT_LO"]) or row["LBDT_LO"] <= row["LBDT_HI"]
         assert row["LBCENS"] in (None, "none", "left", "right")
         assert pd.isna(row["LBSTRESN"]) or row["LBCENS"] == "none"
+
+
+def test_rows_are_sorted_by_identity():
+    table = lb("02|J7|03/02/2020|9,1|g/dL||2,0", "01|J7|04/02/2020||||2,0", "01|J7|03/02/2020||||2,0").table
+    assert table["row_id"].tolist() == sorted(table["row_id"])
 
 
 def test_columns_do_not_depend_on_the_data():
