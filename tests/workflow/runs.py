@@ -70,14 +70,13 @@ def planned(folder: Path, *arguments: str, code: Path | None = None) -> set[str]
     """Jobs that a run would start, as ``rule wildcard values``; empty when there is nothing to do."""
     run = snakemake(folder, "--dry-run", *arguments, code=code)
     assert run.returncode == 0, run.stderr[-3000:]
-    jobs = set()
-    for block in re.split(r"\n\s*\n", run.stdout + "\n\n" + run.stderr):
-        rule = re.search(r"^(?:local)?rule (\w+):", block, re.MULTILINE)
-        values = re.search(r"^\s+wildcards: (.*)$", block, re.MULTILINE)
-        if rule:
-            parts = [value.split("=", 1)[1] for value in values.group(1).split(", ")] if values else []
-            jobs.add(" ".join([rule.group(1), *parts]))
-    return jobs - {"all"}
+    jobs: list[list[str]] = []
+    for line in run.stdout.splitlines() + run.stderr.splitlines():
+        if found := re.match(r"(?:local)?rule (\w+):", line):
+            jobs.append([found.group(1)])
+        elif found := re.match(r"\s+wildcards: (.*)$", line):
+            jobs[-1] += [value.split("=", 1)[1] for value in found.group(1).split(", ")]
+    return {" ".join(job) for job in jobs} - {"all"}
 
 
 def files(folder: Path) -> dict[str, bytes]:
