@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -11,6 +12,9 @@ sys.path.insert(0, str(BASE / "workflow" / "scripts"))
 os.environ.update(
     PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"
 )
+
+# snakemake puts the interpreter's path unquoted into a shell command; a folder name may hold spaces
+sys.executable = shlex.quote(sys.executable)
 
 from snakemake.exceptions import WorkflowError
 
