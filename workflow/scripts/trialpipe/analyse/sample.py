@@ -93,7 +93,8 @@ def manner(parameter: pd.DataFrame, method: str, note: str | None) -> Manner:
 def _quantile(values: Sample, p: float) -> Value:
     if not values.n:
         return math.nan
-    # with at least half below: the smallest limit under which half of the values are known to lie (limits differ by dilution)
+    # at least half below: the smallest limit under which half of the values are known to lie (limits differ by
+    # dilution)
     if p == 0.5 and 2 * len(values.below) >= values.n:
         upper = np.concatenate([values.below, values.exact])
         limits = [limit for limit in np.sort(values.below) if 2 * (upper <= limit).sum() >= values.n]
