@@ -32,16 +32,16 @@ include: "workflow/rules/report.smk"
 rule all:
     """Every trial's report and the front page."""
     default_target: True
-    localrule: True
     input:
         "<results>/index.html",
+    localrule: True
 
 
 rule clean_all:
-    """Clean domains, queries and reconciliation of every trial."""
-    localrule: True
     input:
         collect("<results>/{trial}/clean/queries.parquet", trial=TRIALS),
+    """Clean domains, queries and reconciliation of every trial."""
+    localrule: True
 
 
 onstart:

@@ -150,6 +150,11 @@ def test_mcnemar() -> None:
 
 def test_newcombe_published_table() -> None:
     """Newcombe 1998, Stat Med 17:857, Table I, 4 decimals."""
-    printed = {(81, 263): (0.2527, 0.3676), (15, 148): (0.0578, 0.1617), (0, 20): (0, 0.1684), (1, 29): (0.0009, 0.1776)}
+    printed = {
+        (81, 263): (0.2527, 0.3676),
+        (15, 148): (0.0578, 0.1617),
+        (0, 20): (0, 0.1684),
+        (1, 29): (0.0009, 0.1776),
+    }
     for (x, n), want in printed.items():
         close(binomial.clopper_pearson(x, n), list(want), 0, 5.1e-5)

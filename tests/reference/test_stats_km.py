@@ -144,4 +144,7 @@ def test_first_event_composite_of_the_transplant_trial() -> None:
     for i, (stratum, t) in enumerate(zip(want["km"]["strata"], want["km"]["times"], strict=True)):
         rows = data["group"] == float(stratum.split("=")[1])
         (at,) = km.at_times(km.kaplan_meier(time[rows], event[rows]), [t])
-        close([at.survival, at.lower, at.upper, at.n_risk], [number(want["km"][k][i]) for k in ("surv", "lower", "upper", "n_risk")])
+        close(
+            [at.survival, at.lower, at.upper, at.n_risk],
+            [number(want["km"][k][i]) for k in ("surv", "lower", "upper", "n_risk")],
+        )

@@ -67,5 +67,7 @@ def test_every_third_party_import_of_the_library_has_a_known_distribution() -> N
 
     unknown = set()
     for path in SCRIPTS.rglob("*.py"):
-        unknown |= {n for n in fp._imports(ast.parse(path.read_text(encoding="utf-8")))[1] if n not in sys.stdlib_module_names}
+        unknown |= {
+            n for n in fp._imports(ast.parse(path.read_text(encoding="utf-8")))[1] if n not in sys.stdlib_module_names
+        }
     assert unknown - {"snakemake", "markupsafe", "pydantic_core", "matplotlib"} <= set(fp.DISTRIBUTIONS)

@@ -35,9 +35,7 @@ def test_stack_keeps_the_order_and_fills():
     ]
 
 
-@pytest.mark.parametrize(
-    ("position", "name"), [(0, "1 (A)"), (25, "26 (Z)"), (26, "27 (AA)"), (702, "703 (AAA)")]
-)
+@pytest.mark.parametrize(("position", "name"), [(0, "1 (A)"), (25, "26 (Z)"), (26, "27 (AA)"), (702, "703 (AAA)")])
 def test_column_names_as_a_spreadsheet_has_them(position, name):
     assert common.column_name(position) == name
 

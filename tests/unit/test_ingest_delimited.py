@@ -51,9 +51,7 @@ def test_shape_of_an_ingested_table(tmp_path):
 
 
 CELL = st.text(
-    st.characters(
-        exclude_categories=("Cs", "Cc"), include_characters="\t\n\r,;\"' ", exclude_characters="\ufeff"
-    ),
+    st.characters(exclude_categories=("Cs", "Cc"), include_characters="\t\n\r,;\"' ", exclude_characters="\ufeff"),
     max_size=8,
 )
 FRENCH = st.text(st.sampled_from("aé èçœ€’«»µ\xa0;\"',\n0"), max_size=8)

@@ -109,9 +109,7 @@ def test_flat_table(tmp_path):
     ]
 
 
-TEXT = st.text(
-    st.characters(exclude_categories=("Cs", "Cc", "Cn"), exclude_characters="\ufffe\uffff"), max_size=6
-)
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn"), exclude_characters="\ufffe\uffff"), max_size=6)
 
 
 @settings(deadline=None)

@@ -10,10 +10,10 @@ rule analyse:
         rowsets="<results>/{trial}/analysis/{group}.rowsets.parquet",
     log:
         "<logs>/{trial}/analyse/{group}.log",
-    conda:
-        "../../environment.yml"
     group:
         "{trial}.results"
+    conda:
+        "../../environment.yml"
     params:
         spec=param("analyse", "spec"),
         reference=param("analyse", "reference"),
@@ -35,10 +35,10 @@ rule stack:
         laws="<results>/{trial}/laws.parquet",
     log:
         "<logs>/{trial}/stack.log",
-    conda:
-        "../../environment.yml"
     group:
         "{trial}.results"
+    conda:
+        "../../environment.yml"
     params:
         spec=param("stack", "spec"),
         code=param("stack", "code"),

@@ -11,10 +11,10 @@ rule clean:
         reconciliation="<results>/{trial}/clean/reconciliation/{domain}.parquet",
     log:
         "<logs>/{trial}/clean/{domain}.log",
-    conda:
-        "../../environment.yml"
     group:
         "{trial}.data"
+    conda:
+        "../../environment.yml"
     params:
         spec=param("clean", "spec"),
         reference=param("clean", "reference"),
@@ -28,16 +28,18 @@ rule checks:
     input:
         domains=clean_domains("<results>/{trial}/clean/{domain}.parquet"),
         queries=clean_domains("<results>/{trial}/clean/queries/{domain}.parquet"),
-        reconciliation=clean_domains("<results>/{trial}/clean/reconciliation/{domain}.parquet"),
+        reconciliation=clean_domains(
+            "<results>/{trial}/clean/reconciliation/{domain}.parquet"
+        ),
     output:
         queries="<results>/{trial}/clean/queries.parquet",
         reconciliation="<results>/{trial}/clean/reconciliation.parquet",
     log:
         "<logs>/{trial}/checks.log",
-    conda:
-        "../../environment.yml"
     group:
         "{trial}.data"
+    conda:
+        "../../environment.yml"
     params:
         spec=param("checks", "spec"),
         reference=param("checks", "reference"),

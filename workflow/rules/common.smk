@@ -10,7 +10,11 @@ BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "workflow" / "scripts"))
 # one thread wherever floats are summed, one clock, one order of sets: set before any job's interpreter starts
 os.environ.update(
-    PYTHONHASHSEED="0", TZ="UTC", LC_ALL="C.UTF-8", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1"
+    PYTHONHASHSEED="0",
+    TZ="UTC",
+    LC_ALL="C.UTF-8",
+    OMP_NUM_THREADS="1",
+    OPENBLAS_NUM_THREADS="1",
 )
 
 # snakemake puts the interpreter's path unquoted into a shell command; a folder name may hold spaces
@@ -22,7 +26,7 @@ from trialpipe.config import plan
 from trialpipe.config.errors import ConfigError
 from trialpipe.config.site import load_trials
 from trialpipe.io.errors import DataError
-from trialpipe.io.job import FAILURES
+from trialpipe.io.job import forget_failures, print_failures
 from trialpipe.provenance import identity
 from trialpipe.provenance.extracts import check_extracts
 
@@ -48,7 +52,9 @@ def param(stage, key):
     """Params function: ``key`` of the identity of a job of ``stage`` (spec, code, reference, raw)."""
 
     def value(wildcards):
-        return identity.params(BASE, TRIALS[wildcards.trial], stage, tuple(wildcards.items()))[key]
+        return identity.params(
+            BASE, TRIALS[wildcards.trial], stage, tuple(wildcards.items())
+        )[key]
 
     return value
 
@@ -63,12 +69,17 @@ def raw_files(wildcards):
 def ingested_forms(wildcards):
     """Ingested tables a domain is made from."""
     forms = plan.domain_forms(TRIALS[wildcards.trial], wildcards.domain)
-    return [f"<results>/{wildcards.trial}/ingested/{form.replace('.', '/')}.parquet" for form in forms]
+    return [
+        f"<results>/{wildcards.trial}/ingested/{form.replace('.', '/')}.parquet"
+        for form in forms
+    ]
 
 
 def clean_domains(pattern):
     """Input function: ``pattern`` for every clean domain of the trial."""
-    return lambda wildcards: collect(pattern, domain=plan.domains(TRIALS[wildcards.trial]), trial=wildcards.trial)
+    return lambda wildcards: collect(
+        pattern, domain=plan.domains(TRIALS[wildcards.trial]), trial=wildcards.trial
+    )
 
 
 def dataset_inputs(wildcards):
@@ -88,20 +99,14 @@ def group_datasets(wildcards):
 def redacted_cells(wildcards):
     """What the pseudonymity gate removed, per form."""
     forms = plan.forms(TRIALS[wildcards.trial])
-    return [f"<results>/{wildcards.trial}/ingested/{source}/{form}.redacted.parquet" for source, form in forms]
+    return [
+        f"<results>/{wildcards.trial}/ingested/{source}/{form}.redacted.parquet"
+        for source, form in forms
+    ]
 
 
 def groups(pattern):
     """Input function: ``pattern`` for every analysis group of the trial."""
-    return lambda wildcards: collect(pattern, group=plan.groups(TRIALS[wildcards.trial]), trial=wildcards.trial)
-
-
-def forget_failures():
-    """Remove the failure lines of an earlier run."""
-    FAILURES.unlink(missing_ok=True)
-
-
-def print_failures():
-    """Print the failed jobs' own last lines, so that they are the last on screen."""
-    if FAILURES.exists():
-        print(FAILURES.read_text(encoding="utf-8"), file=sys.stderr, end="")
+    return lambda wildcards: collect(
+        pattern, group=plan.groups(TRIALS[wildcards.trial]), trial=wildcards.trial
+    )

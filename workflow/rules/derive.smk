@@ -9,10 +9,10 @@ rule derive:
         table="<results>/{trial}/derived/{dataset}.parquet",
     log:
         "<logs>/{trial}/derive/{dataset}.log",
-    conda:
-        "../../environment.yml"
     group:
         "{trial}.data"
+    conda:
+        "../../environment.yml"
     params:
         spec=param("derive", "spec"),
         reference=param("derive", "reference"),

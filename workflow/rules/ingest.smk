@@ -10,10 +10,10 @@ rule ingest:
         redacted="<results>/{trial}/ingested/{source}/{form}.redacted.parquet",
     log:
         "<logs>/{trial}/ingest/{source}.{form}.log",
-    conda:
-        "../../environment.yml"
     group:
         "{trial}.data"
+    conda:
+        "../../environment.yml"
     params:
         spec=param("ingest", "spec"),
         raw=param("ingest", "raw"),

@@ -9,10 +9,10 @@ rule figures:
         directory("<results>/{trial}/figures"),
     log:
         "<logs>/{trial}/figures.log",
-    conda:
-        "../../environment.yml"
     group:
         "{trial}.results"
+    conda:
+        "../../environment.yml"
     params:
         spec=param("figures", "spec"),
         code=param("figures", "code"),
@@ -33,10 +33,10 @@ rule report:
         "<results>/{trial}/report/index.html",
     log:
         "<logs>/{trial}/report.log",
-    conda:
-        "../../environment.yml"
     group:
         "{trial}.results"
+    conda:
+        "../../environment.yml"
     params:
         spec=param("report", "spec"),
         reference=param("report", "reference"),
@@ -54,9 +54,9 @@ rule index:
         "<results>/index.html",
     log:
         "<logs>/index.log",
+    localrule: True
     conda:
         "../../environment.yml"
-    localrule: True
     params:
         spec=identity.index_spec(TRIALS),
         code=identity.index_code(BASE),

@@ -74,12 +74,10 @@ def _box(x: float, y: float, label: str, count: str) -> list[str]:
         f'<text x="{middle:.1f}" y="{top + 16 * i:.1f}" text-anchor="middle">{escape(line)}</text>'
         for i, line in enumerate(lines)
     )
-    number = f'<text x="{middle:.1f}" y="{top + 16 * len(lines):.1f}" text-anchor="middle" font-weight="700">n = {escape(count)}</text>'
-    return [
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{BOX}" height="{HEIGHT}" rx="4" fill="#f4f6f9" stroke="#1f4e79"/>',
-        text,
-        number,
-    ]
+    last = top + 16 * len(lines)
+    number = f'<text x="{middle:.1f}" y="{last:.1f}" text-anchor="middle" font-weight="700">n = {escape(count)}</text>'
+    frame = f'x="{x:.1f}" y="{y:.1f}" width="{BOX}" height="{HEIGHT}" rx="4" fill="#f4f6f9" stroke="#1f4e79"'
+    return [f"<rect {frame}/>", text, number]
 
 
 def _line(parent: tuple[float, int], child: tuple[float, int]) -> str:

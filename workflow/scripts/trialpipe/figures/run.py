@@ -30,7 +30,7 @@ class Figure(NamedTuple):
 
 
 def draw(results: pd.DataFrame, protocol: Protocol, outcomes: tuple[Outcome, ...]) -> Iterator[Figure]:
-    """Every figure of a trial, in the order of outcomes.yaml. Figures show primary-scenario rows of ``results`` only."""
+    """Every figure of a trial, in the order of outcomes.yaml. Only the primary scenario is drawn."""
     primary = results[results["scenario"] == "primary"]
     for outcome in outcomes:
         for analysis in outcome.analyses:

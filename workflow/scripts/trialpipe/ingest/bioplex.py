@@ -141,9 +141,7 @@ def _metadata(rows: Rows) -> dict[str, str | None]:
     return pairs
 
 
-def _made(
-    metadata: dict[str, str | None], footer: list[str], analyte: str, bead: str | None
-) -> dict[str, str | None]:
+def _made(metadata: dict[str, str | None], footer: list[str], analyte: str, bead: str | None) -> dict[str, str | None]:
     folded = {key.casefold(): value for key, value in metadata.items()}
     bands = [match for line in footer if (match := _BAND.search(line))]
     full = {**metadata, "Footer": " | ".join(footer)} if footer else metadata

@@ -57,9 +57,7 @@ def place(file: str, sheet: str | None) -> str:
     return file if sheet is None else f"{file}[{sheet}]"
 
 
-def items(
-    header: Sequence[str | None], file: str, row: int, reserved: Iterable[str] = ()
-) -> list[str | None]:
+def items(header: Sequence[str | None], file: str, row: int, reserved: Iterable[str] = ()) -> list[str | None]:
     """Item names of a header: outer white space trimmed, None for a column without a name.
 
     ``reserved`` are names that the reader itself adds. Raises DataError for a name that stands twice (naming
@@ -73,9 +71,7 @@ def items(
             continue
         if name in seen:
             both = f"columns {column_name(seen[name])} and {column_name(position)}"
-            raise DataError(
-                file, row, name, None, f"{both} have the same header", "rename one of them in the export"
-            )
+            raise DataError(file, row, name, None, f"{both} have the same header", "rename one of them in the export")
         if name in taken:
             raise DataError(file, row, name, None, "is a reserved column name", "rename it in the export")
         seen[name] = position

@@ -54,9 +54,7 @@ def load_rules(path: Path) -> list[Rule]:
     return rules
 
 
-def gate(
-    table: pa.Table, rules: Sequence[Rule], keep: Mapping[str, Any] | None = None
-) -> tuple[pa.Table, pa.Table]:
+def gate(table: pa.Table, rules: Sequence[Rule], keep: Mapping[str, Any] | None = None) -> tuple[pa.Table, pa.Table]:
     """Redact an ingested table; returns (table, report).
 
     ``keep`` is the form's privacy declaration: ``patterns`` {rule name: regular expression} are further
@@ -126,9 +124,7 @@ def _rule(name: str, kind: str, pattern: str, check: str, file: str) -> Rule:
         raise DataError(file, None, name, pattern, message, "correct the pattern") from error
 
 
-def _column(
-    column: pa.ChunkedArray, item: str, rules: Sequence[Rule], is_birth: bool
-) -> tuple[pa.Array, list[Hit]]:
+def _column(column: pa.ChunkedArray, item: str, rules: Sequence[Rule], is_birth: bool) -> tuple[pa.Array, list[Hit]]:
     """The redacted column and its hits. Each distinct text is judged once."""
     by_name = BIRTH if is_birth else _column_rule(item, rules)
     content = [rule for rule in rules if rule.kind == "content"]

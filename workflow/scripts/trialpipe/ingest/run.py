@@ -22,9 +22,7 @@ READERS = {
 RULES = Path(__file__).resolve().parents[4] / "resources" / "reference" / "privacy_rules.csv"
 
 
-def ingest(
-    source: Mapping[str, Any], root: Path, form: str, rules: Path = RULES
-) -> tuple[pa.Table, pa.Table]:
+def ingest(source: Mapping[str, Any], root: Path, form: str, rules: Path = RULES) -> tuple[pa.Table, pa.Table]:
     """Read the files of a form and gate them; returns (table, report of redacted cells).
 
     ``source`` is a source of extracts.yaml as plain mappings (id, reader, dialect, forms); a form may carry,

@@ -93,7 +93,7 @@ domain text! Domain
 form text! Raw form
 status text! in, kept, or set_aside
 reason text! Why rows were set aside; empty for in and kept
-rows int! Number of raw rows (status in), records (kept) or raw rows set aside
+rows int! Number of raw rows
 origin list! Raw rows set aside, file:row
 """
     ),
@@ -200,11 +200,11 @@ ADRS = Contract(
         _ROW
         + """
 USUBJID text! Unique subject identifier
-RULESET text! Rule-set id and version
+RULESET text! Rule-set id; its version stands in PARAM of OVRLRESP
 PARAMCD text! OVRLRESP, or the item's code
 PARAM text! Parameter
 AVISIT text! Analysis visit
-AVALC text! For OVRLRESP the best level met (or NR, NE, DEAD); for a level (PARAMCD = level) and for items true, false or unknown
+AVALC text! For OVRLRESP the best level met, NR, NE or DEAD; for levels and items true, false or unknown
 AVAL float Value of an item that was compared
 ADT date Assessment date of the visit (latest item used)
 ATIME float Elapsed days since the trial's origin
@@ -312,7 +312,7 @@ ROWSETS = Contract(
 rowset text! Content id
 dataset text! Dataset
 row_key text! row_id in the dataset
-role text! n, event, at_risk, censored, value
+role text! What the record is to the number: n, denominator, event, at_risk, censored, below, ... (statistics.csv)
 """
     ),
     key=("rowset", "dataset", "row_key", "role"),

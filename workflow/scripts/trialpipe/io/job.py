@@ -44,3 +44,14 @@ def _line(error: BaseException, log: str) -> str:
     if getattr(error, "for_user", False):
         return text if text.startswith("ERROR") else f"ERROR {text}"
     return f"ERROR {type(error).__name__}: {text} - a defect of the pipeline; the traceback is in {log}"
+
+
+def forget_failures() -> None:
+    """Remove the failure lines of an earlier run."""
+    FAILURES.unlink(missing_ok=True)
+
+
+def print_failures() -> None:
+    """Print the failed jobs' own last lines; called when all else is printed, so that they stand last on screen."""
+    if FAILURES.exists():
+        print(FAILURES.read_text(encoding="utf-8"), file=sys.stderr, end="")

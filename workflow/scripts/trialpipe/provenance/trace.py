@@ -23,8 +23,10 @@ def trace(graph: Graph, result_id: str) -> Iterator[str]:
     """
     result = graph.result(result_id)
     yield f"result    {result_id}"
-    yield f"          {result['statistic']} = {result['formatted']} (value {result['value']!r}); {result['method'] or 'count or description'}"
-    yield f"analysis  outcome {result['outcome']}, {result['analysis']}, scenario {result['scenario']}, population {result['population']}"
+    method = result["method"] or "count or description"
+    yield f"          {result['statistic']} = {result['formatted']} (value {result['value']!r}); {method}"
+    place = f"{result['analysis']}, scenario {result['scenario']}, population {result['population']}"
+    yield f"analysis  outcome {result['outcome']}, {place}"
     members = graph.rowsets.get(str(result["rowset"]), [])
     roles = sorted({role for _, role in members})
     counts = ", ".join(f"{sum(r == role for _, r in members)} {role}" for role in roles)

@@ -60,8 +60,9 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for milestone in protocol.milestones:
         found["category", milestone.id] = milestone.label
-    for entry in (*protocol.subject_variables, *protocol.formulas):
-        found["variable", entry.name] = found["term", entry.name] = entry.label
+    variables = {v.name: v.label for v in protocol.subject_variables} | {f.name: f.label for f in protocol.formulas}
+    for name, label in variables.items():
+        found["variable", name] = found["term", name] = label
     found["category", "response"] = "Response"
     for population in protocol.populations:
         found["category", population.id] = population.label
