@@ -30,17 +30,17 @@ include: "workflow/rules/report.smk"
 
 
 rule all:
-    """Every trial's report and the front page."""
     default_target: True
+    """Every trial's report and the front page."""
     input:
         "<results>/index.html",
     localrule: True
 
 
 rule clean_all:
+    """Clean domains, queries and reconciliation of every trial."""
     input:
         collect("<results>/{trial}/clean/queries.parquet", trial=TRIALS),
-    """Clean domains, queries and reconciliation of every trial."""
     localrule: True
 
 

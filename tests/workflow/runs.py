@@ -72,7 +72,7 @@ def planned(folder: Path, *arguments: str, code: Path | None = None) -> set[str]
     assert run.returncode == 0, run.stderr[-3000:]
     jobs: list[list[str]] = []
     for line in run.stdout.splitlines() + run.stderr.splitlines():
-        if found := re.match(r"(?:local)?rule (\w+):", line):
+        if found := re.match(r"\s*(?:local)?rule (\w+):", line):
             jobs.append([found.group(1)])
         elif found := re.match(r"\s+wildcards: (.*)$", line):
             jobs[-1] += [value.split("=", 1)[1] for value in found.group(1).split(", ")]

@@ -26,10 +26,13 @@ rule clean:
 rule checks:
     """Cross-domain checks; all queries and all row accounting of the trial in one table each."""
     input:
-        domains=clean_domains("<results>/{trial}/clean/{domain}.parquet"),
-        queries=clean_domains("<results>/{trial}/clean/queries/{domain}.parquet"),
-        reconciliation=clean_domains(
-            "<results>/{trial}/clean/reconciliation/{domain}.parquet"
+        domains=each("<results>/{trial}/clean/{domain}.parquet", domain=plan.domains),
+        queries=each(
+            "<results>/{trial}/clean/queries/{domain}.parquet", domain=plan.domains
+        ),
+        reconciliation=each(
+            "<results>/{trial}/clean/reconciliation/{domain}.parquet",
+            domain=plan.domains,
         ),
     output:
         queries="<results>/{trial}/clean/queries.parquet",

@@ -36,7 +36,11 @@ try:
         for configured in TRIALS.values():
             check_extracts(configured)
 except (ConfigError, DataError) as error:
-    raise WorkflowError(str(error)) from None
+    message = str(error) if str(error).startswith("ERROR") else f"ERROR {error}"
+    atexit.register(
+        print, message, file=sys.stderr
+    )  # so that it is the last thing on screen
+    raise WorkflowError("configuration or extracts cannot be used") from None
 
 
 wildcard_constraints:
@@ -68,45 +72,34 @@ def raw_files(wildcards):
 
 def ingested_forms(wildcards):
     """Ingested tables a domain is made from."""
-    forms = plan.domain_forms(TRIALS[wildcards.trial], wildcards.domain)
-    return [
-        f"<results>/{wildcards.trial}/ingested/{form.replace('.', '/')}.parquet"
-        for form in forms
-    ]
-
-
-def clean_domains(pattern):
-    """Input function: ``pattern`` for every clean domain of the trial."""
-    return lambda wildcards: collect(
-        pattern, domain=plan.domains(TRIALS[wildcards.trial]), trial=wildcards.trial
+    paths = plan.domain_form_paths(TRIALS[wildcards.trial], wildcards.domain)
+    return collect(
+        "<results>/{trial}/ingested/{path}.parquet", trial=wildcards.trial, path=paths
     )
+
+
+def each(pattern, **names):
+    """Input function: ``pattern`` for every name that a function of ``plan`` gives."""
+
+    def paths(wildcards):
+        trial = TRIALS[wildcards.trial]
+        found = {key: function(trial) for key, function in names.items()}
+        return collect(pattern, trial=wildcards.trial, **found)
+
+    return paths
 
 
 def dataset_inputs(wildcards):
     """Clean domains and datasets a dataset is made from."""
-    domains, datasets = plan.dataset_inputs(TRIALS[wildcards.trial], wildcards.dataset)
-    return [f"<results>/{wildcards.trial}/clean/{name}.parquet" for name in domains] + [
-        f"<results>/{wildcards.trial}/derived/{name}.parquet" for name in datasets
-    ]
+    paths = plan.dataset_paths(TRIALS[wildcards.trial], wildcards.dataset)
+    return collect(
+        "<results>/{trial}/{path}.parquet", trial=wildcards.trial, path=paths
+    )
 
 
 def group_datasets(wildcards):
     """Datasets a group of outcomes is computed from."""
     names = plan.group_datasets(TRIALS[wildcards.trial], wildcards.group)
-    return [f"<results>/{wildcards.trial}/derived/{name}.parquet" for name in names]
-
-
-def redacted_cells(wildcards):
-    """What the pseudonymity gate removed, per form."""
-    forms = plan.forms(TRIALS[wildcards.trial])
-    return [
-        f"<results>/{wildcards.trial}/ingested/{source}/{form}.redacted.parquet"
-        for source, form in forms
-    ]
-
-
-def groups(pattern):
-    """Input function: ``pattern`` for every analysis group of the trial."""
-    return lambda wildcards: collect(
-        pattern, group=plan.groups(TRIALS[wildcards.trial]), trial=wildcards.trial
+    return collect(
+        "<results>/{trial}/derived/{name}.parquet", trial=wildcards.trial, name=names
     )

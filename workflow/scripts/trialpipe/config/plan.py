@@ -107,6 +107,22 @@ def _items(value: object, key: str | None = None) -> list[str]:
     return []
 
 
+def form_paths(trial: Trial) -> list[str]:
+    """``<source>/<form>`` of every raw table."""
+    return [f"{source}/{form}" for source, form in forms(trial)]
+
+
+def domain_form_paths(trial: Trial, domain: str) -> list[str]:
+    """``<source>/<form>`` of every raw table a domain is made from."""
+    return [form.replace(".", "/") for form in domain_forms(trial, domain)]
+
+
+def dataset_paths(trial: Trial, name: str) -> list[str]:
+    """``clean/<domain>`` and ``derived/<dataset>`` that a dataset is made from."""
+    used, made = dataset_inputs(trial, name)
+    return [f"clean/{domain}" for domain in used] + [f"derived/{dataset}" for dataset in made]
+
+
 def datasets(trial: Trial) -> list[str]:
     """Derived datasets, ADSL first."""
     return ["adsl", *(dataset.id for dataset in trial.protocol.datasets)]
