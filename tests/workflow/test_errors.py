@@ -54,7 +54,7 @@ CASES = {
     "misspelt key": (
         edit(PROTOCOL, "data_cutoff", "data_cutof"),
         False,
-        [f"{PROTOCOL}:8", "data_cutof", "data_cutoff"],
+        [f"{PROTOCOL}:9", "data_cutof", "data_cutoff"],
     ),
     "duplicate key": (
         edit(PROTOCOL, "sponsor: ", "title: again\nsponsor: "),
