@@ -21,20 +21,19 @@ if os.path.exists("config/local.yaml"):
     configfile: "config/local.yaml"
 
 
+rule all:
+    """Every trial's report and the front page."""
+    input:
+        "<results>/index.html",
+    localrule: True
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/ingest.smk"
 include: "workflow/rules/clean.smk"
 include: "workflow/rules/derive.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/report.smk"
-
-
-rule all:
-    default_target: True
-    """Every trial's report and the front page."""
-    input:
-        "<results>/index.html",
-    localrule: True
 
 
 rule clean_all:

@@ -151,7 +151,7 @@ def test_fine_gray(case: str, model: str, cause: int) -> None:
 
 
 @pytest.mark.parametrize(("case", "model", "cause"), [
-    pytest.param(*m, marks=pytest.mark.xfail(strict=True, reason="crr's variance with cengroup is not reproduced: 8e-5"))
+    pytest.param(*m, marks=pytest.mark.xfail(strict=True, reason="crr's variance with cengroup not reproduced: 8e-5"))
     if "cengroup" in m[1] else m for m in MODELS
 ])  # fmt: skip
 def test_fine_gray_robust_variance(case: str, model: str, cause: int) -> None:

@@ -26,9 +26,7 @@ rule stack:
     """All results of a trial in registry order, their row sets, and the laws they must keep."""
     input:
         results=each("<results>/{trial}/analysis/{group}.parquet", group=plan.groups),
-        rowsets=each(
-            "<results>/{trial}/analysis/{group}.rowsets.parquet", group=plan.groups
-        ),
+        rowsets=each("<results>/{trial}/analysis/{group}.rowsets.parquet", group=plan.groups),
         adsl="<results>/{trial}/derived/adsl.parquet",
         reconciliation="<results>/{trial}/clean/reconciliation.parquet",
     output:

@@ -27,9 +27,7 @@ rule checks:
     """Cross-domain checks; all queries and all row accounting of the trial in one table each."""
     input:
         domains=each("<results>/{trial}/clean/{domain}.parquet", domain=plan.domains),
-        queries=each(
-            "<results>/{trial}/clean/queries/{domain}.parquet", domain=plan.domains
-        ),
+        queries=each("<results>/{trial}/clean/queries/{domain}.parquet", domain=plan.domains),
         reconciliation=each(
             "<results>/{trial}/clean/reconciliation/{domain}.parquet",
             domain=plan.domains,

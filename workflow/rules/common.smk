@@ -37,9 +37,7 @@ try:
             check_extracts(configured)
 except (ConfigError, DataError) as error:
     message = str(error) if str(error).startswith("ERROR") else f"ERROR {error}"
-    atexit.register(
-        print, message, file=sys.stderr
-    )  # so that it is the last thing on screen
+    atexit.register(print, message, file=sys.stderr)  # so that it is the last thing on screen
     raise WorkflowError("configuration or extracts cannot be used") from None
 
 
@@ -56,9 +54,7 @@ def param(stage, key):
     """Params function: ``key`` of the identity of a job of ``stage`` (spec, code, reference, raw)."""
 
     def value(wildcards):
-        return identity.params(
-            BASE, TRIALS[wildcards.trial], stage, tuple(wildcards.items())
-        )[key]
+        return identity.params(BASE, TRIALS[wildcards.trial], stage, tuple(wildcards.items()))[key]
 
     return value
 
@@ -73,9 +69,7 @@ def raw_files(wildcards):
 def ingested_forms(wildcards):
     """Ingested tables a domain is made from."""
     paths = plan.domain_form_paths(TRIALS[wildcards.trial], wildcards.domain)
-    return collect(
-        "<results>/{trial}/ingested/{path}.parquet", trial=wildcards.trial, path=paths
-    )
+    return collect("<results>/{trial}/ingested/{path}.parquet", trial=wildcards.trial, path=paths)
 
 
 def each(pattern, **names):
@@ -92,14 +86,10 @@ def each(pattern, **names):
 def dataset_inputs(wildcards):
     """Clean domains and datasets a dataset is made from."""
     paths = plan.dataset_paths(TRIALS[wildcards.trial], wildcards.dataset)
-    return collect(
-        "<results>/{trial}/{path}.parquet", trial=wildcards.trial, path=paths
-    )
+    return collect("<results>/{trial}/{path}.parquet", trial=wildcards.trial, path=paths)
 
 
 def group_datasets(wildcards):
     """Datasets a group of outcomes is computed from."""
     names = plan.group_datasets(TRIALS[wildcards.trial], wildcards.group)
-    return collect(
-        "<results>/{trial}/derived/{name}.parquet", trial=wildcards.trial, name=names
-    )
+    return collect("<results>/{trial}/derived/{name}.parquet", trial=wildcards.trial, name=names)

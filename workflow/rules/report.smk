@@ -27,9 +27,7 @@ rule report:
         laws="<results>/{trial}/laws.parquet",
         queries="<results>/{trial}/clean/queries.parquet",
         reconciliation="<results>/{trial}/clean/reconciliation.parquet",
-        redacted=each(
-            "<results>/{trial}/ingested/{path}.redacted.parquet", path=plan.form_paths
-        ),
+        redacted=each("<results>/{trial}/ingested/{path}.redacted.parquet", path=plan.form_paths),
         figures="<results>/{trial}/figures",
     output:
         "<results>/{trial}/report/index.html",

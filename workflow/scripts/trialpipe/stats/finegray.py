@@ -83,7 +83,9 @@ def fine_gray(
     inverse = np.linalg.inv(value[2])
     residual = _residuals(data, beta)
     covariance = inverse @ (residual.T @ residual) @ inverse
-    se = np.sqrt(np.diag(covariance))
+    spread = np.diag(covariance)
+    # no residual at all (everybody at one time): the sandwich is 0, which is no precision
+    se = np.sqrt(np.where(spread > 0, spread, math.nan))
     z = beta / se
     half = two_sided_z(conf_level) * se
     p = np.array([normal_p(v) for v in z.tolist()])
