@@ -57,7 +57,8 @@ def fit(concentration: np.ndarray, response: np.ndarray, weights: np.ndarray | N
         return _nothing()
     sigma = math.sqrt(2 * float(found.cost) / (len(y) - 4))
     se = sigma * np.sqrt(np.diag(np.linalg.inv(jacobian.T @ jacobian)))
-    return FourPL(*(float(v) for v in found.x), se, sigma, True)
+    a, b, xmid, scal = found.x.tolist()
+    return FourPL(a, b, xmid, scal, se, sigma, True)
 
 
 def _curve(p: np.ndarray, x: np.ndarray) -> np.ndarray:

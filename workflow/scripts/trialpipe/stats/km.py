@@ -179,10 +179,13 @@ def at_times(curve: Curve, times: list[float] | np.ndarray) -> list[AtTime]:
         later = int(np.searchsorted(curve.time, t, side="left"))
         risk = curve.n_risk[later].item() if later < len(curve.time) else 0
         beyond = len(curve.time) == 0 or bool(t > curve.time[-1] and curve.survival[-1] > 0)
-        row: list[float] = [math.nan] * 4 if curve.n == 0 else [1.0, 0.0, 1.0, 1.0]
+        estimate, error, low, high = (math.nan,) * 4 if curve.n == 0 else (1.0, 0.0, 1.0, 1.0)
         if i >= 0:
-            row = [float(a[i]) for a in (curve.survival, curve.std_err, curve.lower, curve.upper)]
-        found.append(AtTime(float(t), *row, risk, curve.n_event[: i + 1].sum().item(), beyond))
+            estimate, error, low, high = (
+                a[i].item() for a in (curve.survival, curve.std_err, curve.lower, curve.upper)
+            )
+        events = curve.n_event[: i + 1].sum().item()
+        found.append(AtTime(float(t), estimate, error, low, high, risk, events, beyond))
     return found
 
 

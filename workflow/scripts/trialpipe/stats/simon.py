@@ -122,7 +122,7 @@ def admissible(candidates: list[Candidate]) -> list[tuple[Candidate, float, floa
     """
     _some(candidates)
     current, high = minimax(candidates), 1.0
-    found = []
+    found: list[tuple[Candidate, float, float]] = []
     while True:
         later = [c for c in candidates if c.design.n > current.design.n and c.expected_n < current.expected_n]
         if not later:
