@@ -1,19 +1,22 @@
 # Every target sets up what it needs. Paths are relative and quoted, so any folder name works.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check accept trace impact simulate qc doctor lint schemas clean-results environment test-environment
+.PHONY: help run test check accept trace impact simulate qc doctor lint schemas clean-results environment
 
 PYTHON := .venv/bin/python
+ENVIRONMENT := bash tools/bootstrap.sh run
+TEST_ENVIRONMENT := bash tools/bootstrap.sh test
 export PYTHONPATH := workflow/scripts
 export PYTHONHASHSEED := 0
 export TZ := UTC
 export LC_ALL := C.UTF-8
-CORES ?= all
+CORES ?=
 PROFILE ?= profiles/default
 N ?= 29
 SEED ?= 1
 PYTEST_ARGS ?=
 
+# asked before the environment is built, which takes minutes
 define need
 	@if [ -z "$($(1))" ]; then echo "$(1) is missing, e.g. make $@ $(2)" >&2; exit 1; fi
 endef
@@ -21,54 +24,59 @@ endef
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 18
 
-environment:
-	@bash tools/bootstrap.sh run
+environment:  ## build the environment alone
+	@$(ENVIRONMENT)
 
-test-environment:
-	@bash tools/bootstrap.sh test
-
-run: environment  ## all trials, raw extract to report
-	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" --cores $(CORES)
+run:  ## all trials, raw extract to report; CORES=2, PROFILE=profiles/frozen
+	@$(ENVIRONMENT)
+	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" $(if $(CORES),--cores "$(CORES)")
 	@echo
-	@echo "Front page:  results/index.html"
+	@echo "Front page:  $(CURDIR)/results/index.html"
 	@echo "To call snakemake yourself, in this folder:"
 	@echo "  source .venv/bin/activate"
 	@echo "  python -m snakemake -n        # what would run, and why"
 	@echo "  python -m snakemake"
 
-test: test-environment  ## all tests; FAST=1 leaves out the slow ones
+test:  ## all tests; FAST=1 leaves out the slow ones
+	@$(TEST_ENVIRONMENT)
 	@$(PYTHON) -m pytest -n 2 $(if $(FAST),-m "not slow") $(PYTEST_ARGS)
 
-check: environment  ## TRIAL=x: configuration and extracts in seconds, new queries
+check:  ## TRIAL=x: configuration and extracts in seconds, new queries
 	$(call need,TRIAL,TRIAL=c-hlh)
+	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.provenance.check --trial "$(TRIAL)"
 
-accept: environment  ## TRIAL=x: show what changed in the raw files and record them
+accept:  ## TRIAL=x: show what changed in the raw files and record them
 	$(call need,TRIAL,TRIAL=c-hlh)
+	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.provenance.accept --trial "$(TRIAL)"
 
-trace: environment  ## TRIAL=x RESULT=id: the chain of a number down to raw cells
+trace:  ## TRIAL=x RESULT=id: the chain of a number down to raw cells
 	$(call need,TRIAL,TRIAL=c-hlh RESULT=survival-to-hsct/proportion/...)
 	$(call need,RESULT,TRIAL=c-hlh RESULT=survival-to-hsct/proportion/...)
+	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.provenance.trace --trial "$(TRIAL)" --result "$(RESULT)"
 
-impact: environment  ## TRIAL=x CELL=file:row:item: every number a raw cell reaches
+impact:  ## TRIAL=x CELL=file:row:item: every number a raw cell reaches
 	$(call need,TRIAL,TRIAL=c-hlh CELL=ecrf/GREFFE.csv:4:DTGREFFE)
 	$(call need,CELL,TRIAL=c-hlh CELL=ecrf/GREFFE.csv:4:DTGREFFE)
+	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.provenance.impact --trial "$(TRIAL)" --cell "$(CELL)"
 
-simulate: environment  ## OUT=dir TRIAL=x N=29 SEED=1: simulated extracts with their truth
+simulate:  ## OUT=dir TRIAL=x N=29 SEED=1: simulated extracts with their truth
 	$(call need,OUT,OUT=simulated TRIAL=c-hlh N=29 SEED=1)
 	$(call need,TRIAL,OUT=simulated TRIAL=c-hlh N=29 SEED=1)
+	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.simulate.main --out "$(OUT)" --trial "$(TRIAL)" --n "$(N)" --seed "$(SEED)"
 
-qc:
+qc:  ## not available yet
 	@echo "make qc is not available yet: the second derivation in R is not written" >&2; exit 1
 
-doctor:
+doctor:  ## not available yet
 	@echo "make doctor is not available yet: it comes with the cluster profile" >&2; exit 1
 
-lint: test-environment  ## linters, types, import contract, schemas, data guard
+lint:  ## linters, types, import contract, schemas, data guard
+	@$(TEST_ENVIRONMENT)
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
@@ -78,7 +86,8 @@ lint: test-environment  ## linters, types, import contract, schemas, data guard
 	@$(PYTHON) tools/check_no_data.py
 	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" --lint
 
-schemas: environment  ## JSON Schemas for editors, from the models
+schemas:  ## JSON Schemas for editors, from the models
+	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.config.schemas
 
 clean-results:  ## remove results and logs

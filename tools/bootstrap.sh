@@ -1,46 +1,54 @@
 #!/usr/bin/env bash
 # Build .venv from a hash-locked requirements file: tools/bootstrap.sh run|test
-# The stamp is written last and keyed by the locks, so an interrupted install is done again.
+# The stamp is written last and keyed by the locks and the place, so an interrupted install is done again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-kind=$1
-lock=requirements.lock
-[ "$kind" = test ] && lock=requirements-dev.lock
+unset PYTHONPATH PYTHONHOME
 
+stamp_of() { { cat requirements-build.lock "$1"; pwd -P; } | sha256sum; }
+stamp_is() { [ -f ".venv/.built-$1" ] && [ "$(cat ".venv/.built-$1")" = "$2" ]; }
+works() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null; }
 missing() { echo "$1 is missing; install it with: sudo apt-get install -y $2" >&2; exit 1; }
+
+kind=$1
+wanted_run=$(stamp_of requirements.lock)
+wanted_test=$(stamp_of requirements-dev.lock)
+if [ "$kind" = test ]; then lock=requirements-dev.lock wanted=$wanted_test; else lock=requirements.lock wanted=$wanted_run; fi
+if stamp_is "$kind" "$wanted" && works .venv/bin/python; then
+  exit 0
+fi
+
 command -v git >/dev/null || missing git git
+command -v python3 >/dev/null || missing Python "python3 python3-venv"
 python=
-for name in python3 python3.13 python3.12 python3.11; do
-  if command -v "$name" >/dev/null && "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))'; then
+for name in python3 python3.13 python3.12 python3.11 python3.14; do
+  if command -v "$name" >/dev/null && works "$name"; then
     python=$name
     break
   fi
 done
-[ -n "$python" ] || missing "Python 3.11 or newer" python3
-"$python" -c 'import ensurepip, venv' 2>/dev/null || missing "Python's venv module" python3-venv
+[ -n "$python" ] || missing "Python 3.11 or newer" "python3.11 python3.11-venv"
+"$python" -c 'import ensurepip, venv' 2>/dev/null ||
+  missing "Python's venv module" "$("$python" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')"
 
-stamp=.venv/.built-$kind
-wanted=$(cat requirements-build.lock "$lock" | sha256sum)
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
-  exit 0
-fi
-# a moved environment holds paths of its old place
-if [ -x .venv/bin/python ] && ! .venv/bin/python -c "import os, sys; sys.exit(not os.path.samefile(sys.prefix, '.venv'))" 2>/dev/null; then
+# another lock, another place, a Python that is gone: start anew; a run environment is extended for tests in place
+if ! works .venv/bin/python || { [ -f .venv/.built-run ] && ! stamp_is run "$wanted_run"; } ||
+  { [ -f .venv/.built-test ] && ! stamp_is test "$wanted_test"; }; then
   rm -rf .venv
 fi
-[ -x .venv/bin/python ] || { rm -rf .venv; "$python" -m venv .venv; }
+[ -d .venv ] || "$python" -m venv .venv
 rm -f .venv/.built-*
 pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
 echo "building the environment from $lock ..." >&2
 pip install --require-hashes -r requirements-build.lock
 # the few source packages are built with the locked setuptools above, not with one fetched for the build
 pip install --require-hashes --no-build-isolation -r "$lock"
-echo "$wanted" > "$stamp"
-if [ "$kind" = test ]; then
-  # the test lock holds everything of the run lock
-  cat requirements-build.lock requirements.lock | sha256sum > .venv/.built-run
-fi
+
 # real data never meets git: refuse data files at commit
-if git rev-parse --is-inside-work-tree >/dev/null 2>&1 && [ "$(git rev-parse --show-toplevel)" = "$PWD" ]; then
+if [ -d .git ] && [ -z "$(git config core.hooksPath 2>/dev/null)" ]; then
   git config core.hooksPath tools/hooks 2>/dev/null || true
 fi
+
+# the test lock holds everything of the run lock
+echo "$wanted_run" > .venv/.built-run
+[ "$kind" != test ] || echo "$wanted_test" > .venv/.built-test

@@ -13,8 +13,8 @@ from pathlib import Path
 ALLOWED = Path(__file__).with_name("data_allowed.txt")
 ENDINGS = {
     ".csv", ".tsv", ".xlsx", ".xls", ".xlsm", ".ods", ".parquet", ".feather", ".arrow", ".xpt", ".sas7bdat",
-    ".sav", ".dta", ".rds", ".rdata", ".rda", ".xml", ".rcc", ".zip", ".gz", ".7z", ".tar", ".json", ".ndjson", ".sqlite",
-    ".db", ".mdb", ".accdb", ".pkl", ".pickle", ".npz", ".h5", ".fcs", ".docx", ".pdf",
+    ".sav", ".dta", ".rds", ".rdata", ".rda", ".xml", ".rcc", ".zip", ".gz", ".7z", ".tar", ".json", ".ndjson",
+    ".sqlite",    ".db", ".mdb", ".accdb", ".pkl", ".pickle", ".npz", ".h5", ".fcs", ".docx", ".pdf",
 }  # fmt: skip
 LARGEST = 5_000_000
 
