@@ -14,8 +14,6 @@ import pandas as pd
 import pytest
 from helpers.derive_case import ROOT, derive_all, domain, trial_outcomes, trial_protocol
 
-from trialpipe.derive import rules
-
 EXTRACTS = ROOT / "resources" / "extracts" / "c-hlh"
 HOME = {"TEMP": "vs", "WEIGHT": "vs", "HEIGHT": "vs", "SPLENO": "pe", "SPLEEN": "pe", "CNS": "pe", "NEUROSEQ": "qs"}
 DRUGS = {"CPA": "TRANSFUSION PLATELETS", "Filgrastim": "G-CSF"}
@@ -126,45 +124,20 @@ WORDS = {"true": True, "false": False, "unknown": None}
 
 
 def test_responses():
-    """Every assessed visit. Truth reads PR by itself; ADRS a level or better.
-
-    Truth counts the age of items from the latest of all of them, ADRS from the latest one its rule-set reads: a lumbar
-    puncture after the other items leaves older items open in truth only, for rule-sets without CSF. Neutrophils of DEP
-    that are too low now fail whatever they were at baseline; truth leaves them open if the baseline is missing.
-    """
+    """Every assessed visit. ADRS reads a level or better, which truth names "CR or PR"."""
     adrs = derived()["adrs"]
     levels = adrs.set_index(["USUBJID", "RULESET", "AVISIT", "PARAMCD"])
-    truth = {
-        (r["subject"], r["rule_set"], r["visit"], r["level"]): r for r in read("response") if r["reading"] == "carried"
-    }
-    wrong = []
-    for (subject, rule_set, visit, level), row in truth.items():
-        if row["status"] != "assessed":
+    wrong, compared = [], 0
+    for row in read("response"):
+        level = {"CR": "CR", "CR or PR": "PR"}.get(row["level"])
+        if level is None or row["reading"] != "carried" or row["status"] != "assessed":
             continue
-        better = truth.get((subject, rule_set, visit, "CR")) if level == "PR" else None
-        expected = rules.any_of([WORDS[r["holds"]] for r in (row, better) if r is not None])
-        found = levels.loc[(f"c-hlh/{subject}", rule_set, visit, level)]
-        if row["holds"] == "unknown" and rule_set != "HLH-2004" and late_puncture(subject, visit, found["ATIME"]):
-            continue
-        if row["holds"] == "unknown" and (rule_set, level) == ("DEP", "PR") and low_neutrophils(subject, visit):
-            continue
-        if WORDS[found["AVALC"]] is not expected:
-            wrong.append((subject, rule_set, visit, level, found["AVALC"], expected, found["NOTE"]))
+        found = levels.loc[(f"c-hlh/{row['subject']}", row["rule_set"], row["visit"], level)]
+        compared += 1
+        if WORDS[found["AVALC"]] is not WORDS[row["holds"]]:
+            wrong.append((row["subject"], row["rule_set"], row["visit"], level, found["AVALC"], row["holds"]))
     assert wrong == []
-
-
-def late_puncture(subject: str, visit: str, assessed: float) -> bool:
-    last = {"D14": 16, "D21": 23, "D28": 34}[visit]
-    taken = (
-        int(f["day"]) for f in read("findings") if (f["subject"], f["test"], f["specimen"]) == (subject, "WBC", "CSF")
-    )
-    return any(assessed < day <= last for day in taken)
-
-
-def low_neutrophils(subject: str, visit: str) -> bool:
-    own = [f for f in read("findings") if (f["subject"], f["test"], f["measured"]) == (subject, "NEUT", "yes")]
-    now = [float(f["value"]) for f in own if f["visit"] == visit.replace("D", "J")]
-    return not any(int(f["day"]) <= 0 for f in own) and bool(now) and now[0] <= 0.5
+    assert compared > 200
 
 
 def test_statuses():

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "workflow", "config", "resources", "profiles")
+PARTS = ("Snakefile", "environment.yml", "workflow", "config", "resources", "profiles")
 
 
 def copy_repo(target: Path, trials: tuple[str, ...] = ()) -> Path:

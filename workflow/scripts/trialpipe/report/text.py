@@ -64,6 +64,7 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     for name, label in variables.items():
         found["variable", name] = found["term", name] = label
     found["category", "response"] = "Response"
+    found["category", "Y"], found["category", "N"] = "Yes", "No"
     for population in protocol.populations:
         found["category", population.id] = population.label
     for dataset in protocol.datasets:
