@@ -93,12 +93,12 @@ def manner(parameter: pd.DataFrame, method: str, note: str | None) -> Manner:
 def _quantile(values: Sample, p: float) -> Value:
     if not values.n:
         return math.nan
-    # at least half below: the smallest limit under which half of the values are known to lie (limits differ by
-    # dilution)
+    # at least half below: the smallest limit that half of the values are known to lie under, or the median of all upper
+    # bounds where that says more (limits differ by dilution)
     if p == 0.5 and 2 * len(values.below) >= values.n:
-        upper = np.concatenate([values.below, values.exact])
+        upper = np.concatenate([values.below, values.exact, np.full(len(values.above), math.inf)])
         limits = [limit for limit in np.sort(values.below) if 2 * (upper <= limit).sum() >= values.n]
-        return Bounded(float(limits[0]), "<")
+        return Bounded(min(float(limits[0]), describe.quantile(upper, 0.5)), "<")
     return _ranked(values, p) if values.ordered else _turnbull(values, p)
 
 

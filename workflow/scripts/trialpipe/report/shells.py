@@ -109,7 +109,8 @@ SHELLS: dict[str, Shell] = {
     "fine_gray": Shell(RATIO),
     "flow": Shell((("Patients", "{n}"),)),
     "in_bands": Shell(
-        (SHARE, INTERVAL, ("Undetermined", "{undetermined}"), ("Missing", "{missing}"), ("Alive", "{alive}"))
+        (SHARE, INTERVAL, ("Undetermined", "{undetermined}"), ("Missing", "{missing}"), ("Alive", "{alive}")),
+        hide=("variable",),
     ),
     "kaplan_meier": Shell(
         (
