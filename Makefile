@@ -58,8 +58,8 @@ trace:  ## TRIAL=x RESULT=id: the chain of a number down to raw cells
 	@$(PYTHON) -m trialpipe.provenance.trace --trial "$(TRIAL)" --result "$(RESULT)"
 
 impact:  ## TRIAL=x CELL=file:row:item: every number a raw cell reaches
-	$(call need,TRIAL,TRIAL=c-hlh CELL=ecrf/GREFFE.csv:4:DTGREFFE)
-	$(call need,CELL,TRIAL=c-hlh CELL=ecrf/GREFFE.csv:4:DTGREFFE)
+	$(call need,TRIAL,TRIAL=c-hlh CELL=ecrf/GREFFE.csv:4:DATE_GREFFE)
+	$(call need,CELL,TRIAL=c-hlh CELL=ecrf/GREFFE.csv:4:DATE_GREFFE)
 	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.provenance.impact --trial "$(TRIAL)" --cell "$(CELL)"
 

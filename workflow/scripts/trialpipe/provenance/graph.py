@@ -27,7 +27,7 @@ class Cell(NamedTuple):
         """``file:row:item``; ValueError if it is not of that form."""
         parts = address.split(":", 2)
         if len(parts) != 3 or not parts[1].isdigit():
-            raise ValueError(f"'{address}' is not a cell; write file:row:item, e.g. ecrf/GREFFE.csv:4:DTGREFFE")
+            raise ValueError(f"'{address}' is not a cell; write file:row:item, e.g. ecrf/GREFFE.csv:4:DATE_GREFFE")
         return cls(*parts)
 
     def __str__(self) -> str:
