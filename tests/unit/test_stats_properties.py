@@ -198,6 +198,41 @@ def test_score_test_of_one_group_is_the_logrank_test(rows: list) -> None:
         assert fit.score_test == pytest.approx(test.chi_square, rel=1e-7, abs=1e-9)
 
 
+def _has_maximum(time: np.ndarray, dead: np.ndarray, group: np.ndarray, stays: np.ndarray) -> bool:
+    """One binary covariate: finite exactly if both groups have deaths while both are at risk."""
+    hit = set()
+    for t in np.unique(time[dead]):
+        at_risk = (time >= t) | stays
+        if len(set(group[at_risk])) == 2:
+            hit |= set(group[dead & (time == t)])
+    return len(hit) == 2
+
+
+@given(follow_up)
+@settings(max_examples=300)
+def test_hazard_ratio_is_finite_exactly_where_the_likelihood_has_a_maximum(rows: list) -> None:
+    time, cause, group = _split(rows)
+    event, nobody = (cause > 0).astype(int), np.zeros(len(time), bool)
+    for ties in ("efron", "breslow"):
+        fit = cox(time, event, group.astype(float), ties=ties)
+        assert fit.converged == _has_maximum(time, event == 1, group, nobody)
+        assert fit.converged == np.isfinite([*fit.coef, *fit.se, *fit.upper, *fit.p]).all()
+        assert abs(np.nan_to_num(fit.coef[0])) < 15
+    exact = cox(time, event, group.astype(float), ties="exact")
+    assert not exact.converged or (exact.se[0] < 1e3 and abs(exact.coef[0]) < 15)
+
+
+@given(follow_up)
+@settings(max_examples=300)
+def test_subdistribution_hazard_ratio_is_finite_exactly_where_there_is_a_maximum(rows: list) -> None:
+    """Without censoring those with another event stay at risk for ever."""
+    time, cause, group = _split(rows)
+    cause = np.where(cause == 0, 2, cause)
+    fit = fine_gray(time, cause, group.astype(float), 1)
+    assert fit.converged == _has_maximum(time, cause == 1, group, cause == 2)
+    assert abs(np.nan_to_num(fit.coef[0])) < 15
+
+
 @given(follow_up, st.lists(st.integers(0, 8) | st.none(), min_size=25, max_size=25))
 def test_splitting_keeps_the_follow_up(rows: list, switches: list) -> None:
     time, cause, _ = _split(rows)

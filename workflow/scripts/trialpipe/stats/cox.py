@@ -64,7 +64,8 @@ def cox(
     z_limit = two_sided_z(conf_level)
     value = TIES[ties]
     null = value(blocks, np.zeros(k))
-    kept = independent(null[2]) if n_event else np.zeros(k, bool)
+    scale = n_event * np.square(x - x.mean(axis=0)).max(axis=0) if n_event else np.zeros(k)
+    kept = independent(null[2], scale)
     if not kept.any():
         return _nothing(n, n_event, k, null[0] if n_event else math.nan)
     part = [_select(b, kept) for b in blocks]
@@ -117,15 +118,19 @@ def prepare(
     return risk_sets(start, stop, event, centred, block, ties), x, int(event.sum())
 
 
-def independent(information: np.ndarray) -> np.ndarray:
-    """Which covariates vary and do not depend on earlier ones: the rest of their variance after those, by sweeping."""
+def independent(information: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Which covariates vary among those at risk and do not depend on earlier ones, by sweeping.
+
+    scale: what the diagonal could reach (events times the largest squared deviation); a covariate that is the same for
+    all at risk has rounding error there, not 0.
+    """
     kept: list[int] = []
     for j in range(len(information)):
         rest = information[j, j]
         if kept:
             cross = information[np.ix_(kept, [j])][:, 0]
             rest = rest - cross @ np.linalg.solve(information[np.ix_(kept, kept)], cross)
-        if information[j, j] > 0 and rest > 1e-9 * information[j, j]:
+        if information[j, j] > 1e-10 * scale[j] and rest > 1e-9 * information[j, j]:
             kept.append(j)
     return np.isin(np.arange(len(information)), kept)
 
@@ -141,12 +146,13 @@ def _maximise(blocks: list[RiskSets], value) -> tuple[np.ndarray, tuple[float, n
     """(estimate, likelihood there, which coefficients run away) by Newton's method with step halving.
 
     Where the likelihood rises without end each step stays about as long as the last while the gain vanishes; towards a
-    maximum the steps vanish too. Steps are measured in standard deviations of their covariate.
+    maximum the steps vanish too. Steps are measured in standard deviations of their covariate. Far out rounding makes
+    the score 0 and the steps vanish there as well, but then next to nothing of the information is left.
     """
     x = np.concatenate([b.x for b in blocks])
     beta = np.zeros(x.shape[1])
     deviation = x.std(axis=0)
-    last = value(blocks, beta)
+    start = last = value(blocks, beta)
     move = np.zeros(len(beta))
     for _ in range(60):
         try:
@@ -159,9 +165,11 @@ def _maximise(blocks: list[RiskSets], value) -> tuple[np.ndarray, tuple[float, n
             trial = value(blocks, beta + scale * step)
         gain = trial[0] - last[0]
         beta, last, move = beta + scale * step, trial, np.abs(scale * step) * deviation
-        if (move < 1e-10 * (1 + np.abs(beta) * deviation)).all() or (gain < 1e-12 * abs(last[0]) and move.max() > 1e-3):
+        if (move < 1e-10 * (1 + np.abs(beta) * deviation)).all() or (
+            gain < 1e-10 * (1 + abs(last[0])) and move.max() > 1e-3
+        ):
             break
-    return beta, last, move > 1e-3
+    return beta, last, (move > 1e-3) | (np.diag(last[2]) < 1e-8 * np.diag(start[2]))
 
 
 def _nothing(n: int, n_event: int, k: int, loglik: float) -> Cox:

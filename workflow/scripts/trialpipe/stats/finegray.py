@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from trialpipe.stats.cox import independent
 from trialpipe.stats.distributions import normal_p, two_sided_z
 from trialpipe.stats.inputs import codes, labels, matrix, times
 
@@ -126,19 +127,24 @@ def _maximise(data: _Data, start: tuple) -> tuple[np.ndarray | None, tuple]:
     beta, value = np.zeros(k), start
     if k == 0 or len(data.points) == 0:
         return None, value
+    scale = data.deaths.sum() * np.square(data.x).max(axis=0)
+    if not independent(start[2], scale).all():
+        return None, value
     for _ in range(40):
-        if np.linalg.matrix_rank(value[2]) < k:
+        # with next to nothing of the information left the estimate runs away, whatever rounding makes of the score
+        if (np.diag(value[2]) < 1e-8 * np.diag(start[2])).any() or np.linalg.matrix_rank(value[2]) < k:
             return None, value
         step = np.linalg.solve(value[2], value[1])
-        scale, trial = 1.0, _likelihood(data, beta + step)
-        while not trial[0] >= value[0] - 1e-12 * abs(value[0]) and scale > 1e-6:
-            scale /= 2
-            trial = _likelihood(data, beta + scale * step)
+        length, trial = 1.0, _likelihood(data, beta + step)
+        while not trial[0] >= value[0] - 1e-12 * abs(value[0]) and length > 1e-6:
+            length /= 2
+            trial = _likelihood(data, beta + length * step)
         spread = np.sqrt(np.diag(np.linalg.inv(value[2])))
-        beta, value = beta + scale * step, trial
+        beta, value = beta + length * step, trial
         # a step small beside its standard error: on a likelihood without maximum both grow and steps stay near 1
         if np.abs(step).max() < 1e-9 * (1 + np.abs(beta).max()) and (np.abs(step) < 1e-6 * spread).all():
-            return (beta if np.isfinite(beta).all() else None), value
+            lost = (np.diag(value[2]) < 1e-8 * np.diag(start[2])).any()
+            return (None if lost or not np.isfinite(beta).all() else beta), value
     return None, value
 
 
