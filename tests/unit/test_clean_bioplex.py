@@ -175,3 +175,15 @@ def test_a_sheet_without_valid_standards_gives_nothing():
 def test_other_wells_are_accounted_for():
     reasons = pair("80", "82").reconciliation.set_index("reason")["rows"].to_dict()
     assert {key: value for key, value in reasons.items() if key} == {"standard": 8, "blank": 1, "control": 2}
+
+
+def test_a_figure_beyond_all_measure_is_no_result():
+    result = pair("1e308", "82")
+    assert result.table["LBSTRESN"].tolist() == [82]
+    assert rules(result) == ["well-excluded"]
+
+
+def test_a_well_below_the_limit_without_a_star_is_asked_about():
+    result = pair("38", "39")
+    assert result.table["LBSTRESN"].tolist() == [38.5]
+    assert rules(result) == ["limit-crossed"]

@@ -294,3 +294,19 @@ def test_a_rule_speaks_once_per_cell():
     log.add("number_invalid", ["f.csv:2:A", "f.csv:2:B"], value="x")
     assert [row["origin"] for row in log.rows()] == [["f.csv:2:A", "f.csv:2:B"]]
     assert log.rows()[0]["message"] == "x is no number; the value is null - correct the number"
+
+
+def test_patient_numbers_may_hold_a_slash():
+    dm = [{"subject": "01/001", "RFICDTC": "2020-01-03"}, {"subject": "02/001", "RFICDTC": "2020-01-01"}]
+    ex = [{"subject": "01/001", "EXSTDTC": "2020-01-03"}, {"subject": "02/001", "EXSTDTC": "2020-01-02"}]
+    assert crossed(dm=dm, ex=ex) == []
+    assert crossed(dm=dm[:1], ex=ex) == [("subject-unknown", "02/001")]
+
+
+def test_a_query_is_one_line_whatever_the_cell_holds():
+    log = Log(CONTEXT.rules, "ae")
+    log.add("code_unknown", ("f.csv:2:X",), value="a\nb {n} \u202e" + "x" * 5000, codelist="C")
+    message = log.rows()[0]["message"]
+    assert message.isprintable()
+    assert len(message) <= 600
+    assert "{n}" in message

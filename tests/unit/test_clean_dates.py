@@ -135,3 +135,36 @@ def test_a_partial_date_holds_every_full_one_it_may_mean(day):
     for text in (f"ND/{day:%m/%Y}", f"ND/ND/{day:%Y}", f"{day:%d}/ND/{day:%Y}"):
         found = dates.parse(text, "DMY")
         assert found.low <= day <= found.high
+
+
+@pytest.mark.parametrize(
+    ("text", "date", "precision"),
+    [
+        ("2020-00-00", "2020", "year"),
+        ("2020-99-99", "2020", "year"),
+        ("2020-03-00", "2020-03", "month"),
+        ("2020-00-15", "2020---15", "year"),
+        ("2020-13-01", None, "invalid"),
+        ("2020-02-30", None, "invalid"),
+    ],
+)
+def test_iso_dates_with_figures_for_unknown_parts(text, date, precision):
+    found = dates.parse(text, "ISO")
+    assert (found.date, found.precision) == (date, precision)
+
+
+@pytest.mark.parametrize(
+    ("text", "precision"), [("12/03/99", "invalid"), ("ND/ND/99", "missing"), ("99/99/99", "missing")]
+)
+def test_a_year_99_is_unknown_only_where_the_day_is(text, precision):
+    assert dates.parse(text, "DMY", latest=2021).precision == precision
+
+
+@pytest.mark.parametrize("text", ["01/02/0020", "01/02/2920", "0020-02-01", "2920", "1799-12-31", "ND/02/2201"])
+def test_years_that_no_table_can_hold_are_no_dates(text):
+    assert dates.parse(text, "DMY") == dates.INVALID
+
+
+@pytest.mark.parametrize("text", ["999999", "-999999", "80000"])
+def test_elapsed_days_beyond_any_study(text):
+    assert dates.elapsed(text, "1990-01-01") == dates.INVALID

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialpipe.clean.run import clean, context_from
@@ -390,6 +390,7 @@ LINES = (
 )
 
 
+@settings(deadline=None)
 @given(st.permutations(range(len(LINES))))
 def test_the_order_of_the_frame_does_not_matter(order):
     whole = frame("bio", HEAD, *LINES)
@@ -399,9 +400,13 @@ def test_the_order_of_the_frame_does_not_matter(order):
     pd.testing.assert_frame_equal(first.reconciliation, second.reconciliation)
 
 
-CELL = st.sampled_from(["", "01", "03/02/2020", "9,1", "<5", "J7", "g/dL", "ND", "x", "-", "31/02/2020", "1.234"])
+CELL = st.sampled_from(
+    ["", "01", "03/02/2020", "9,1", "<5", "J7", "g/dL", "ND", "x", "-", "31/02/2020", "1.234"]
+    + ["01/02/0020", "01/02/2920", "2020-00-00", "1e308", "9" * 40, "a\nb", "{value}", "[REDACTED:", "\u202e", "<1e400"]
+)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*[CELL] * 7), max_size=6))
 def test_any_cells_give_tables_that_keep_their_contracts(tmp_path_factory, lines):
     result = lb(*("|".join(line) for line in lines)) if lines else lb("01||||||")
@@ -426,3 +431,30 @@ def test_columns_do_not_depend_on_the_data():
     assert none.empty
     assert list(full.columns) == list(none.columns)
     assert full.dtypes.tolist() == none.dtypes.tolist()
+
+
+@pytest.mark.parametrize("year", ["0020", "2920"])
+def test_a_mistyped_year_is_a_query_and_stops_nothing(year):
+    result = lb(f"01|J7|01/02/{year}||||2,0", "02|J7|01/02/2020||||2,0")
+    first = result.table.iloc[0]
+    assert (first["LBDTC"], first["flags"], first["LBSTRESN"]) == (None, ["DATE_INVALID"], 2.0)
+    assert rules(result) == [("date-invalid", "bio.csv:2:D")]
+
+
+def test_rows_that_differ_only_in_what_is_not_read_count_once_and_are_named():
+    lines = ["01|Événement|toux|03/02/2020||||", "01|Événement|toux|03/02/2020||||", "01|Événement|toux|04/02/2020||||"]
+    forms = frame("ae", "N|KIND|TERM|D|H|E|SER|DOSE", *lines)
+    forms["EXPORT_LINE"] = ["1", "2", "3"]
+    result = run(AE, {"ae": forms})
+    assert result.table["row_id"].tolist() == ["ae:t/01/toux/2020-02-03/1", "ae:t/01/toux/2020-02-04/1"]
+    assert {"ae.csv:2:TERM", "ae.csv:3:TERM"} <= set(result.table.iloc[0]["origin"])
+    assert rules(result) == [("duplicate-merged", "ae.csv:3:N")]
+
+
+@pytest.mark.parametrize(("value", "limit", "fires"), [("15", "20", True), ("20", "20", False), ("30", "20", False)])
+def test_a_figure_below_its_limit_is_kept_and_queried(value, limit, fires):
+    lines = [f"A1|Ferritine|{value}|ng/mL|{limit}"]
+    result = run(LONG, {"res": frame("res", "TUBE|WHAT|RES|U|LIQ", *lines), "tubes": TUBES})
+    row = result.table.iloc[0]
+    assert (row["LBSTRESN"], row["LBCENS"]) == (float(value.replace(",", ".")), "none")
+    assert [rule for rule, _ in rules(result)] == (["limit-crossed"] if fires else [])

@@ -41,6 +41,7 @@ NBSP, NNBSP = "\u00a0", "\u202f"
         ("inf", ",", None),
         ("Infinity", ".", None),
         ("1e400", ".", None),
+        ("1e308", ".", None),
         ("1-2", ".", None),
         ("++3", ".", None),
         ("12*", ".", None),

@@ -60,7 +60,8 @@ Tables = dict[str, list[Row]]
 
 def cross(domains: Mapping[str, pd.DataFrame], context: CleanContext) -> pd.DataFrame:
     """Queries (contract queries) of every cross rule over the clean domains of a trial."""
-    tables = {name: _rows(name, frame) for name, frame in sorted(domains.items())}
+    own = context.usubjid("")
+    tables = {name: _rows(name, frame, own) for name, frame in sorted(domains.items())}
     log = Log(context.rules, "")
     for rule in context.rules.of("cross", KINDS):
         KINDS[rule.kind](rule, tables, log)
@@ -68,9 +69,9 @@ def cross(domains: Mapping[str, pd.DataFrame], context: CleanContext) -> pd.Data
     return pd.DataFrame(rows, columns=[c.name for c in QUERIES.columns]) if rows else empty(QUERIES)
 
 
-def _rows(domain: str, frame: pd.DataFrame) -> list[Row]:
+def _rows(domain: str, frame: pd.DataFrame, trial: str) -> list[Row]:
     ordered = frame.sort_values("row_id", kind="stable")
-    return [Row(domain, r["USUBJID"].rpartition("/")[2], r) for r in ordered.to_dict("records")]
+    return [Row(domain, r["USUBJID"].removeprefix(trial), r) for r in ordered.to_dict("records")]
 
 
 def _put(

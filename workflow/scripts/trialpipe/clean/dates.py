@@ -57,6 +57,8 @@ class Parsed:
 
 
 MISSING, INVALID = Parsed("missing"), Parsed("invalid")
+YEARS = range(1800, 2201)
+"""Years that a date may have at all; others are slips of the pen (0020, 2920), and no table could hold them."""
 
 
 @lru_cache(maxsize=65536)
@@ -121,7 +123,9 @@ def elapsed(text: str | None, zero: str, missing: tuple[str, ...] = ()) -> Parse
     match = re.fullmatch(r"([+-]?[0-9]{1,6})(?:\.0*)?", folded)
     if match is None:
         return INVALID
-    return _exact(dt.date.fromisoformat(zero) + dt.timedelta(days=int(match[1])))
+    day = dt.date.fromisoformat(zero).toordinal() + int(match[1])
+    known = dt.date(YEARS[0], 1, 1).toordinal() <= day <= dt.date(YEARS[-1], 12, 31).toordinal()
+    return _exact(dt.date.fromordinal(day)) if known else INVALID
 
 
 def _with_time(found: Parsed, time: str | None, bad: bool) -> Parsed:
@@ -146,8 +150,8 @@ def _exact(day: dt.date) -> Parsed:
 
 
 def _date(text: str, order: str, words: set[str], latest: int | None) -> Parsed:
-    if iso.parts(text.upper()) is not None and "t" not in text:
-        return _from_iso(text)
+    if iso.parts(text.upper()) is not None and "t" not in text and (found := _from_iso(text)) != INVALID:
+        return found
     pieces = _pieces(text)
     compact = _COMPACT.fullmatch(text)
     if compact:
@@ -159,7 +163,9 @@ def _date(text: str, order: str, words: set[str], latest: int | None) -> Parsed:
     unknown = UNKNOWN | words
     year, short = _year(year_text or "", unknown, latest)
     if year is None:
-        return MISSING if (year_text or "") in unknown else INVALID
+        # 99 for a year is an unknown one only where the rest is not known either: 12/03/99 may be 1999
+        told = (year_text or "") == "99" and day_text not in unknown
+        return MISSING if (year_text or "") in unknown and not told else INVALID
     month = _part(month_text, unknown, MONTHS)
     day = _part(day_text, unknown, {"1er": 1})
     if month == -1 or day == -1:
@@ -178,7 +184,7 @@ def _from_iso(text: str) -> Parsed:
     if known[0] == "0000" or known[0] == "9999":
         return MISSING
     limits = iso.bounds(text)
-    if limits is None:
+    if limits is None or int(known[0]) not in YEARS:
         return INVALID
     if known[1] and known[2]:
         return Parsed("day", text, *limits)

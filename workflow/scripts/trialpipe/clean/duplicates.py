@@ -42,18 +42,20 @@ def resolve(records: Sequence[Record], key: Sequence[str], log: Log) -> list[Rec
     for record in sorted(records, key=lambda r: r.order):
         identity = (record.subject, *(record.text(name) or "" for name in key))
         groups.setdefault(identity, []).append(record)
-    found = []
+    found: list[Record] = []
+    twins: list[tuple[Record, Record]] = []
     for identity, group in groups.items():
-        kept = _merge(group, log) if len(group) > 1 else group
+        kept = _merge(group, twins) if len(group) > 1 else group
         for number, record in enumerate(kept, start=1):
             record.occurrence = number
         if len(kept) > 1 and _proves(kept[0], key) and not _told_apart(kept, log.domain):
             _conflict(kept, identity, log)
         found += kept
+    _merged(twins, {record.raw.row for record in found}, log)
     return found
 
 
-def _merge(group: list[Record], log: Log) -> list[Record]:
+def _merge(group: list[Record], twins: list[tuple[Record, Record]]) -> list[Record]:
     kept: list[Record] = []
     for record in group:
         twin = next((other for other in kept if other.values == record.values), None)
@@ -62,7 +64,20 @@ def _merge(group: list[Record], log: Log) -> list[Record]:
             continue
         twin.extra_origin = tuple(dict.fromkeys([*twin.extra_origin, *record.origin()]))
         twin.flags |= record.flags
+        twins.append((record, twin))
     return kept
+
+
+def _merged(twins: list[tuple[Record, Record]], standing: set[str], log: Log) -> None:
+    """One query per raw row that says nothing of its own: all its records are those of other rows of its form."""
+    for record, twin in twins:
+        raw = record.raw
+        if raw.row in standing or raw.form != twin.raw.form or not record.cells.get("USUBJID"):
+            continue
+        cells = record.cells["USUBJID"]
+        item = cells[0].rsplit(":", 1)[-1]
+        place = {"subject": record.subject, "form": raw.form, "visit": record.visit, "item": item}
+        log.add("duplicate_merged", cells, **place, value=record.subject, other=twin.raw.row)
 
 
 def _proves(record: Record, key: Sequence[str]) -> bool:

@@ -287,6 +287,11 @@ def _standard(
     if _outside(value, info.soft):
         words |= {"low": _edge(info.soft[0]), "high": _edge(info.soft[1])}
         reader.query("range_soft", record, source.result, text, **words)
+    limits = [limit if isinstance(limit := record.values.get(f"{stem}{n}"), float) else None for n in ("LLOQ", "ULOQ")]
+    if _outside(value, (limits[0], limits[1])):
+        # a laboratory that prints a figure beyond its own limit has to say which of the two holds
+        words |= {"low": _edge(limits[0]), "high": _edge(limits[1])}
+        reader.query("limit_crossed", record, source.result, text, **words)
     record.values[f"{stem}STRESN"] = value
     record.values[f"{stem}STRESC"] = numbers.shown(value)
     record.values[f"{stem}CENS"] = "none"

@@ -61,6 +61,8 @@ class Number:
 
 
 MISSING, INVALID = Number("missing"), Number("invalid")
+LARGEST = 1e30
+"""No measurement is larger; products and squares of what is smaller stay finite."""
 
 
 def parse(
@@ -74,7 +76,7 @@ def parse(
     Thousands may be grouped by (no-break, thin) spaces, under a decimal point also by commas, always by three.
     Before the figure ``<``, ``>``, ``<=``, ``inf. à``, ``sup. à`` and the like; words such as BLQ, ``<LQ`` stand
     for an unnamed bound. ``missing`` are further words for no value. A text behind the figure is accepted only if
-    ``is_unit`` knows it. Anything else, infinities included, is invalid.
+    ``is_unit`` knows it. Anything else, infinities and figures beyond 1e30 included, is invalid.
     """
     found = _parse(text, decimal, missing)
     if found.unit is not None and (is_unit is None or not is_unit(found.unit)):
@@ -123,7 +125,7 @@ def _figure(text: str, decimal: str) -> Number:
         plain = match[0].replace(" ", "")
         plain = plain.replace(",", "." if decimal == "," else "")
         value = float(plain)
-        if not math.isfinite(value):
+        if not math.isfinite(value) or abs(value) > LARGEST:
             return INVALID
         return Number("number", value, unit=rest["unit"].strip() if rest else None, odd=odd)
     return INVALID

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from trialpipe.io.contracts import QUERIES
+from trialpipe.io.errors import shorten
 from trialpipe.io.sdtm import prefix
 
 SEVERITIES = ("error", "warning", "note")
+_LONGEST = 600
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,9 @@ class Log:
             known += [cell for cell in cells if cell not in known]
             return
         known_words = _Fields({key: value for key, value in words.items() if value is not None})
-        message = rule.message.format_map(known_words) + (f" - {rule.cure}" if rule.cure else "")
+        text = rule.message.format_map(known_words) + (f" - {rule.cure}" if rule.cure else "")
+        # one line whatever the raw cell holds
+        message = shorten(text, _LONGEST)
         self._rows[name] = {
             "query_id": name,
             "rule": rule.id,
