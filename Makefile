@@ -39,7 +39,7 @@ run:  ## all trials, raw extract to report; CORES=2, PROFILE=profiles/frozen
 
 test:  ## all tests; FAST=1 leaves out the slow ones
 	@$(TEST_ENVIRONMENT)
-	@$(PYTHON) -m pytest -n 2 $(if $(FAST),-m "not slow") $(PYTEST_ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadscope $(if $(FAST),-m "not slow") $(PYTEST_ARGS)
 
 check:  ## TRIAL=x: configuration and extracts in seconds, new queries
 	$(call need,TRIAL,TRIAL=c-hlh)
