@@ -216,7 +216,7 @@ def test_cytokines(clean):
             continue
         sides[row["LBCENS"]] += 1
         assert pd.isna(row["LBSTRESN"])
-        below = any(w == "OOR <" or (w[0] == "*" and float(w[1:]) < float(expected["lloq"])) for w in wells)
+        below = any(w == "OOR <" or (w[0] == "*" and float(w[1:]) <= float(expected["lloq"])) for w in wells)
         assert row["LBCENS"] == ("left" if below else "right")
         assert ("EXTRAPOLATED" in row["flags"]) == any(w[0] == "*" for w in wells)
     assert len(rows) > 200

@@ -71,9 +71,13 @@ def plate(
     return rows
 
 
-def run(*plates: list[dict]):
+def run(*plates: list[dict], order: str = "ISO"):
     frame = pd.DataFrame([row for rows in plates for row in rows], dtype="object")
-    result = clean(DomainMap.model_validate(DOMAIN), {"b.plates": frame}, context_from(SPEC))
+    result = clean(
+        DomainMap.model_validate(DOMAIN),
+        {"b.plates": frame},
+        context_from({**SPEC, "dialects": {"b": {"dates": order}}}),
+    )
     accounts = result.reconciliation.groupby("status")["rows"].sum()
     assert accounts["in"] == accounts["kept"] + accounts.get("set_aside", 0) == len(frame)
     return result
@@ -103,6 +107,8 @@ def test_bounds_are_dilution_times_the_outer_valid_standards():
         ("OOR >", "OOR >", ">4200", "right", ["ALQ"], []),
         ("*38", "OOR <", "<40", "left", ["BLQ", "EXTRAPOLATED"], ["extrapolated"]),
         ("*4300", "*4400", ">4200", "right", ["ALQ", "EXTRAPOLATED"], ["extrapolated"]),
+        ("*40", "OOR <", "<40", "left", ["BLQ", "EXTRAPOLATED"], ["extrapolated"]),
+        ("*4200", "4100", ">4200", "right", ["ALQ", "EXTRAPOLATED"], ["extrapolated", "replicate-censored"]),
         ("*41", "43", "42", "none", ["REPLICATES_MEAN", "EXTRAPOLATED"], ["extrapolated"]),
         ("42", "OOR <", "<40", "left", ["BLQ"], ["replicate-censored"]),
         ("4100", "OOR >", ">4200", "right", ["ALQ"], ["replicate-censored"]),
@@ -187,3 +193,32 @@ def test_a_well_below_the_limit_without_a_star_is_asked_about():
     result = pair("38", "39")
     assert result.table["LBSTRESN"].tolist() == [38.5]
     assert rules(result) == ["limit-crossed"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "order"),
+    [
+        ("14/11/2019", "02/12/2019", "DMY"),
+        ("11/14/2019 2:01:03 PM", "12/02/2019 9:00:00 AM", "MDY"),
+        ("9 March 2019, 02:01 PM", "10 March 2019, 09:00 AM", "DMY"),
+        ("2019-03-09 11:59 AM", "2019-03-09 12:01 PM", "ISO"),
+        ("2019-03-09 12:30 AM", "2019-03-09 01:00 AM", "ISO"),
+        ("2019-03-09 9:05", "2019-03-09 14:05", "ISO"),
+    ],
+)
+def test_plate_dates_are_compared_as_dates(earlier, later, order):
+    # the file name would choose the other plate
+    first = plate(("A1", "80"), ("A1", "82"), name="p2", date=earlier)
+    second = plate(("A1", "90"), ("A1", "92"), name="p1", date=later)
+    result = run(first, second, order=order)
+    assert result.table["LBSTRESN"].tolist() == [91]
+    assert rules(result) == ["plate-repeat"]
+
+
+def test_a_plate_date_that_cannot_be_read_is_queried_where_it_decides():
+    first = plate(("A1", "80"), ("A1", "82"), name="p1", date="2020-01-01")
+    second = plate(("A1", "90"), ("A1", "92"), name="p2", date="last Tuesday")
+    result = run(first, second)
+    assert result.table["LBSTRESN"].tolist() == [81]
+    assert rules(result) == ["plate-repeat", "plate-undated"]
+    assert rules(run(second)) == []

@@ -9,11 +9,12 @@ Conventions, all from the instrument program's own flags:
   must say so (``Obs Conc: dilution factor included``); if they say ``not included`` it is multiplied here, once; if
   they are silent and a dilution is not 1, it is taken as included and queried.
 * Wells: a figure is in range; ``OOR <`` and ``OOR >`` are below and above; ``*12.3`` is extrapolated beyond the
-  valid standards and counts as below or above (within them it counts as in range); ``***`` failed and ``---``
+  valid standards and counts as below or above (strictly within them as in range); ``***`` failed and ``---``
   (removed outlier, or a mark under Outlier) are left out; blank is no data.
 * The result is the mean of the wells in range. With one well below (above) the range it is censored at LLOQ (ULOQ);
   below and above at once it is null.
-* Of a sample on several plates the last accepted run counts (plate date, then file). A sheet is accepted if it has
+* Of a sample on several plates the last accepted run counts (plate date, then file; a date that cannot be read is
+  queried and counts as the earliest). A sheet is accepted if it has
   enough valid standards and two thirds of its control wells recover; a sheet without valid standards gives nothing.
 """
 
@@ -24,7 +25,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from trialpipe.clean import numbers
+from trialpipe.clean import dates, numbers
 from trialpipe.clean.codes import fold
 from trialpipe.clean.reconcile import Ledger
 from trialpipe.clean.rows import Raw
@@ -35,6 +36,7 @@ OBS, EXPECTED, SAMPLE, ANALYTE = "Obs Conc", "Exp Conc", "Description", "ANALYTE
 _TYPE = re.compile(r"(ES|S|B|C|X)[0-9]*", re.IGNORECASE)
 _ASIDE = {"S": "standard", "ES": "standard", "B": "blank", "C": "control"}
 _BAND = (70.0, 130.0)
+_HALF_DAY = re.compile(r"(?P<rest>.+?)\s*(?P<half>[AaPp])\.?[Mm]\.?")
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,20 @@ def _sheet(place: str, wells: list[Raw], log: Log, ledger: Ledger, dialect: Dial
     least = _least(log)
     low, high = (min(valid), max(valid)) if len(valid) >= least else (None, None)
     passes = _controls_pass(controls, log)
-    date = (wells[0].cells.get("PLATE_DATE") or "").strip()
-    return Sheet(place, date, low, high, passes, tuple(unknowns))
+    return Sheet(place, _moment(wells[0].cells.get("PLATE_DATE"), dialect), low, high, passes, tuple(unknowns))
+
+
+def _moment(text: str | None, dialect: Dialect) -> str:
+    """Acquisition date as sortable ISO text, read in the order of the dialect; empty if it cannot be read."""
+    match = _HALF_DAY.fullmatch(" ".join((text or "").replace(",", " ").split()))
+    plain, half = (match["rest"], match["half"]) if match else (text or "", None)
+    found = dates.parse(plain.replace(",", " "), dialect.dates)
+    if found.precision != "day":
+        return ""
+    hour, minute = (int(part) for part in (found.time or "00:00").split(":"))
+    if half is not None:
+        hour = hour % 12 + (12 if half.lower() == "p" else 0)
+    return f"{found.date}T{hour:02d}:{minute:02d}"
 
 
 def _least(log: Log) -> int:
@@ -213,13 +227,18 @@ def _well(raw: Raw, times: float, lloq: float, uloq: float, dialect: Dialect) ->
     value = _clean(found.value * times)
     if not text.startswith("*"):
         return Well(raw, "in", value)
-    state = "low" if value < lloq else "high" if value > uloq else "in"
+    # printed figures are rounded: a star on the bound itself is beyond it
+    state = "low" if value <= lloq else "high" if value >= uloq else "in"
     return Well(raw, state, value, extrapolated=True)
 
 
 def _chosen(runs: list[Run], log: Log, ledger: Ledger) -> Run:
     """The last accepted run, else the last one; the wells of the others are set aside."""
     ordered = sorted(runs, key=lambda run: (run.sheet.controls_pass, run.sheet.date, run.sheet.place))
+    undated = next((run.wells[0].raw for run in ordered if not run.sheet.date), None)
+    if len(ordered) > 1 and undated is not None:
+        place, text = undated.file.split("[")[0], undated.cells.get("PLATE_DATE")
+        log.add("plate_undated", (f"{place}:1:PLATE_DATE",), form=undated.form, item="PLATE_DATE", value=text)
     for other in ordered[:-1]:
         for well in other.wells:
             ledger.set_aside(well.raw.form, well.raw.lines, "repeated on another plate")
