@@ -31,7 +31,7 @@ run:  ## all trials, raw extract to report; CORES=2, PROFILE=profiles/frozen
 	@$(ENVIRONMENT)
 	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" $(if $(CORES),--cores "$(CORES)")
 	@echo
-	@echo "Front page:  $(CURDIR)/results/index.html"
+	@echo "Front page:  $$($(PYTHON) tools/front_page.py)"
 	@echo "To call snakemake yourself, in this folder:"
 	@echo "  source .venv/bin/activate"
 	@echo "  python -m snakemake -n        # what would run, and why"
@@ -90,5 +90,5 @@ schemas:  ## JSON Schemas for editors, from the models
 	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.config.schemas
 
-clean-results:  ## remove results and logs
+clean-results:  ## remove results/ and logs/ of this folder
 	@rm -rf results logs

@@ -1,8 +1,11 @@
-"""Locks and the conda environment agree, and every locked file is known by its hash."""
+"""Locks and the conda environment agree; what a fresh machine lacks is named in one line with its cure."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +79,59 @@ def test_conda_environment_names_every_direct_dependency_at_the_locked_version()
     wanted = [*direct("requirements.in"), *direct("requirements-dev.in")]
     assert {name: {stated.get(name)} for name in wanted} == {name: locked[name] for name in wanted}
     assert sorted(stated) == sorted(wanted), "nothing that the locks do not ask for"
+
+
+STANDS_IN = {
+    "python": "#!/bin/sh\nexit 0\n",
+    "old python": "#!/bin/sh\nexit 1\n",
+    "python without venv": '#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; *print*) echo python3.12-venv;; esac\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("python", "git", "line"),
+    [
+        (None, True, "Python is missing; install it with: sudo apt-get install -y python3 python3-venv"),
+        ("old python", True, "Python 3.11 to 3.14 is missing; install it with: sudo apt-get install -y python3.11 "),
+        ("python without venv", True, "Python's venv module is missing; install it with: sudo apt-get install -y pyth"),
+        ("python", False, "git is missing; install it with: sudo apt-get install -y git"),
+    ],
+)
+def test_what_the_machine_lacks_is_one_line(tmp_path: Path, python: str | None, git: bool, line: str) -> None:
+    project, programs = tmp_path / "my trials é", tmp_path / "bin"
+    shutil.copytree(ROOT / "tools", project / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    for lock in LOCKS:
+        shutil.copy(ROOT / lock, project)
+    programs.mkdir()
+    for name in ["bash", "sh", "cat", "dirname", "sha256sum"]:
+        (programs / name).symlink_to(shutil.which(name) or name)
+    stubs = {"python3": STANDS_IN[python] if python else None, "git": STANDS_IN["python"] if git else None}
+    for name, text in stubs.items():
+        if text:
+            (programs / name).write_text(text)
+            (programs / name).chmod(0o755)
+    done = subprocess.run(
+        [programs / "bash", project / "tools/bootstrap.sh", "run"],
+        env={"PATH": str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+    assert not (project / ".venv").exists()
+
+
+def test_the_front_page_is_where_the_site_puts_its_results(tmp_path: Path) -> None:
+    def printed() -> str:
+        asked = [sys.executable, str(ROOT / "tools/front_page.py")]
+        return subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.strip()
+
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("pathvars: {results: results, logs: logs}\n")
+    assert printed() == f"{tmp_path}/results/index.html"
+    (tmp_path / "config/local.yaml").write_text("pathvars: {logs: elsewhere}\n")
+    assert printed() == f"{tmp_path}/results/index.html"
+    (tmp_path / "config/local.yaml").write_text(f"pathvars: {{results: '{tmp_path}/é b'}}\n")
+    assert printed() == f"{tmp_path}/é b/index.html"

@@ -22,8 +22,12 @@ HOSTS = {
     "docker": "io",
     "ghcr": "io",
     "quay": "io",
+    "deb.debian": "org",
+    "security.debian": "org",
+    "archive.ubuntu": "com",
+    "security.ubuntu": "com",
 }
-REGISTRY = re.compile("|".join(rf"\b{host}\.{end}\b" for host, end in HOSTS.items()))
+REGISTRY = re.compile("|".join(rf"\b{re.escape(host)}\.{end}\b" for host, end in HOSTS.items()))
 
 
 @cache
@@ -66,6 +70,7 @@ def lines_with(pattern: re.Pattern[str], names: list[str]) -> list[str]:
         "=/root" + "/.cache",
         "https://files.python" + "hosted.org/x",
         "x @ https://py" + "pi.org/simple",
+        "deb http://deb.deb" + "ian.org/debian stable main",
     ],
 )
 def test_the_patterns_find_what_they_are_for(line: str) -> None:
