@@ -30,12 +30,12 @@ CHECKS = (
 )
 SAME_MONTH = "a record after a death in the month of that death, whose day another defect made unknown: not detectable"
 KNOWN = {
-    (8, "test_cytokines"): "one repeated sample takes the other plate's value than truth: not yet explained",
+    (8, "test_cytokines"): "a planted sample id hides the repeat plate, which the truth helper ignores",
     (14, "test_every_defect_that_changes_something_is_queried"): SAME_MONTH,
     (
         17,
         "test_every_defect_that_changes_something_is_queried",
-    ): f"{SAME_MONTH}; a differing duplicate is missed",
+    ): f"{SAME_MONTH}; D097 plants a replicate CV of 24.8 %, under the 25 % rule",
     (18, "test_every_defect_that_changes_something_is_queried"): SAME_MONTH,
 }
 """Faults that are known, by seed and check; each must still be there (strict), so that a cure is noticed."""
