@@ -12,7 +12,7 @@ from trialpipe.analyse.context import Context, Group
 from trialpipe.analyse.formats import Value
 from trialpipe.analyse.rows import DENOMINATOR, Manner
 from trialpipe.config.analyses import AdverseEvents
-from trialpipe.config.protocol import AdverseEventsDataset, AEWindow
+from trialpipe.config.datasets import AdverseEventsDataset, AEWindow
 
 NOT_CODED = "Not coded"
 GRADES = ("1", "2", "3", "4", "5")

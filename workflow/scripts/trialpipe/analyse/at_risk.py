@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from trialpipe.config.protocol import AEWindow, Protocol
+from trialpipe.config.datasets import AEWindow
+from trialpipe.config.protocol import Protocol
 
 DAYS_PER_MONTH = 30.4375
 DEATH = "death"

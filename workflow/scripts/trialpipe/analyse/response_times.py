@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from trialpipe.analyse.context import Context
-from trialpipe.config.protocol import ResponseDataset, ResponseTimeDataset
+from trialpipe.config.datasets import ResponseDataset, ResponseTimeDataset
 
 RESPONSE = "response"
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from trialpipe.analyse.context import Context
-from trialpipe.config.protocol import FindingsDataset, Visit
+from trialpipe.config.datasets import FindingsDataset
+from trialpipe.config.protocol import Visit
 
 DEATH = "death"
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trialpipe.config.protocol import DatasetId, Name, Names, Variable, Where
+from trialpipe.config.names import DatasetId, Name, Names, Variable, Where
 from trialpipe.config.types import Duration, Probability, Strict, Text
 
 
@@ -33,6 +33,31 @@ class ProportionAnalysis(Interval):
     kind: Literal["proportion"]
     null_value: Probability | None = None
     alternative: Literal["two-sided", "greater", "less"] = "two-sided"
+
+
+class SimonTwoStage(Analysis):
+    """Simon's two-stage design of the protocol: both stages as treated, decision, estimates, exact p and interval."""
+
+    kind: Literal["simon_two_stage"]
+    max_n: int = Field(60, ge=2, description="largest total that the table of alternative designs searches")
+
+
+class EventTime(Analysis):
+    """Time to the event in patients who have it: conditional on the event, labelled so."""
+
+    kind: Literal["event_time"]
+
+
+class Deviations(Analysis):
+    """Eligibility criteria: met, not met, undetermined; patients with at least one deviation."""
+
+    kind: Literal["deviations"]
+
+
+class Infections(Interval):
+    """Patients with a first viral infection by virus and class (de novo, worsening), with denominators."""
+
+    kind: Literal["infections"]
 
 
 class CumulativeIncidence(Interval):
@@ -241,6 +266,10 @@ class Planned(Analysis):
 
 AnyAnalysis = Annotated[
     ProportionAnalysis
+    | SimonTwoStage
+    | EventTime
+    | Deviations
+    | Infections
     | CumulativeIncidence
     | KaplanMeier
     | LogRank

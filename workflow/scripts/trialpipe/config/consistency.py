@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from trialpipe.config.datasets import Dataset, named_datasets, named_domains
 from trialpipe.config.errors import ConfigError, problem_at
 from trialpipe.config.extracts import Extracts
 from trialpipe.config.outcomes import Outcome, Outcomes
-from trialpipe.config.protocol import Dataset, Protocol
+from trialpipe.config.protocol import Protocol
 from trialpipe.config.yaml_strict import Document
 
 Fault = tuple[str, tuple[str | int, ...], str]
@@ -99,24 +100,17 @@ def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault
     ids = {d.id for d in protocol.datasets}
     domains: list[tuple[tuple[str | int, ...], str | None]] = []
     faults: list[Fault] = []
-    if entry.kind in ("findings", "response"):
-        faults += _each("protocol", "visit set", {v.id for v in protocol.visit_sets}, [((*at, "visits"), entry.visits)])
-    if entry.kind in ("findings", "adverse_events"):
-        domains.append(((*at, "domain"), entry.domain))
-    if entry.kind == "response":
-        domains += [((*at, "domains"), name) for name in entry.domains]
-        faults += _each("protocol", "dataset", ids, [((*at, "inputs"), name) for name in entry.inputs])
-    if entry.kind == "response_time":
-        faults += _each("protocol", "dataset", ids, [((*at, "source"), entry.source)])
-        faults += _each(
-            "protocol",
-            "milestone",
-            milestone_names(protocol),
-            [((*at, "competing"), n) for n in entry.competing],
-        )
+    visits = getattr(entry, "visits", None)
+    known = {v.id for v in protocol.visit_sets}
+    faults += _each("protocol", "visit set", known, [((*at, "visits"), visits)])
+    domains += [((*at, "domain"), name) for name in named_domains(entry)]
+    faults += _each("protocol", "dataset", ids, [((*at, "inputs"), name) for name in named_datasets(entry)])
+    names = [((*at, "competing"), name) for name in getattr(entry, "competing", ())]
     if entry.kind == "adverse_events":
-        uses = [((*at, "windows", j), name) for j, w in enumerate(entry.windows) for name in (w.start, *w.ends)]
-        faults += _each("protocol", "milestone", milestone_names(protocol), uses)
+        names += [((*at, "windows", j), name) for j, w in enumerate(entry.windows) for name in (w.start, *w.ends)]
+    if entry.kind == "infections":
+        names += [((*at, "start"), entry.start), *(((*at, "ends"), name) for name in entry.ends)]
+    faults += _each("protocol", "milestone", milestone_names(protocol), names)
     return faults, domains
 
 

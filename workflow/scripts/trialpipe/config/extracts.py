@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trialpipe.config.protocol import Domain, Name, Variable, Where
+from trialpipe.config.names import Domain, Name, Variable, Where
 from trialpipe.config.types import OneOrMany, RelPath, Strict, Text
 
 Item = Annotated[str, Field(min_length=1, description="column of the raw form, as spelled in its header")]

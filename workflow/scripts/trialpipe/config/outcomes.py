@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trialpipe.config.analyses import AnyAnalysis
-from trialpipe.config.protocol import Assumption, DatasetId, Name, Names
+from trialpipe.config.names import DatasetId, Name, Names
+from trialpipe.config.protocol import Assumption
 from trialpipe.config.types import Duration, Id, OneOrMany, Strict, Text
 
 
@@ -60,6 +61,20 @@ class ResponseTimeEndpoint(Strict):
     dataset: DatasetId
 
 
+class ReactivationEndpoint(Strict):
+    """Reactivation after response in a reactivation dataset."""
+
+    kind: Literal["reactivation"]
+    dataset: DatasetId
+
+
+class InfectionsEndpoint(Strict):
+    """First viral infection in an infections dataset."""
+
+    kind: Literal["infections"]
+    dataset: DatasetId
+
+
 class FindingsEndpoint(Strict):
     """Measured values in a findings dataset."""
 
@@ -86,6 +101,8 @@ Endpoint = Annotated[
     | TimeToEvent
     | ResponseEndpoint
     | ResponseTimeEndpoint
+    | ReactivationEndpoint
+    | InfectionsEndpoint
     | FindingsEndpoint
     | AdverseEventsEndpoint
     | SubjectsEndpoint,

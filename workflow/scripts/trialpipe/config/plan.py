@@ -6,12 +6,18 @@ No pandas here: the Snakefile imports this module at every start.
 from __future__ import annotations
 
 from trialpipe.config.analyses import AnyAnalysis, Baseline
+from trialpipe.config.datasets import Dataset, named_datasets, named_domains
 from trialpipe.config.extracts import DomainMap
 from trialpipe.config.outcomes import Outcome
-from trialpipe.config.protocol import Dataset, Protocol
+from trialpipe.config.protocol import Protocol
 from trialpipe.config.trial import Trial
 
-TIME_ENDPOINTS = {"time_to_event": ("time_to_event", "state_at_horizon"), "state": ("state_at_horizon",)}
+TIME_ENDPOINTS = {
+    "time_to_event": ("time_to_event", "state_at_horizon"),
+    "state": ("state_at_horizon",),
+    "reactivation": ("reactivation",),
+}
+"""Endpoint kinds whose outcomes a dataset of a kind must know."""
 
 
 def forms(trial: Trial) -> list[tuple[str, str]]:
@@ -144,15 +150,7 @@ def dataset_inputs(trial: Trial, name: str) -> tuple[list[str], list[str]]:
         needed += [variable.domain for variable in protocol.subject_variables]
         return list(dict.fromkeys(needed)), []
     spec = dataset(protocol, name)
-    if spec.kind == "findings":
-        return [spec.domain], ["adsl"]
-    if spec.kind == "response":
-        return list(spec.domains), ["adsl", *spec.inputs]
-    if spec.kind == "response_time":
-        return [], ["adsl", spec.source]
-    if spec.kind == "adverse_events":
-        return [spec.domain], ["adsl"]
-    return [], ["adsl"]
+    return named_domains(spec), ["adsl", *named_datasets(spec)]
 
 
 def dataset_protocol(protocol: Protocol, name: str) -> Protocol:
@@ -167,15 +165,9 @@ def dataset_protocol(protocol: Protocol, name: str) -> Protocol:
     blank["identifiers"] = {}
     if name == "adsl":
         return protocol.model_copy(update={**blank, "visit_sets": (), "datasets": (), "intercurrent_events": ()})
-    spec = dataset(protocol, name)
-    used = {spec.visits} if spec.kind in ("findings", "response") else set()
-    related = [name, spec.source] if spec.kind == "response_time" else [name]
-    for other in related:
-        entry = dataset(protocol, other)
-        used |= {entry.visits} if entry.kind in ("findings", "response") else set()
-    kept = tuple(dataset(protocol, other) for other in related)
-    if spec.kind == "response":
-        kept += tuple(dataset(protocol, other) for other in spec.inputs)
+    needed = [name, *named_datasets(dataset(protocol, name))]
+    kept = tuple(entry for entry in protocol.datasets if entry.id in needed)
+    used = {visits for visits in (getattr(entry, "visits", None) for entry in kept) if visits}
     visit_sets = tuple(v for v in protocol.visit_sets if v.id in used)
     return protocol.model_copy(
         update={**blank, "datasets": kept, "visit_sets": visit_sets, "formulas": (), "subject_variables": ()}

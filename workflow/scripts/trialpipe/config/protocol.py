@@ -7,21 +7,13 @@ anchored on another milestone (``anchor:``) are plain elapsed days from that mil
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from trialpipe.config.types import DateText, Duration, Id, OneOrMany, Strict, Text
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="lower-case name, e.g. first_dose")]
-Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,39}$", description="SDTM/ADaM variable name")]
-Domain = Annotated[str, Field(pattern=r"^[a-z]{2,4}$", description="clean domain, e.g. lb, lbcy")]
-DatasetId = Annotated[str, Field(pattern=r"^ad[a-z0-9]{1,8}$", description="derived dataset, e.g. adlb")]
-
-
-Names = OneOrMany[Name]
-Where = dict[Variable, OneOrMany[str]]
-"""Filter on a table: every named variable must hold one of its values."""
+from trialpipe.config.datasets import Dataset
+from trialpipe.config.names import Domain, Name, Names, Variable, Where
+from trialpipe.config.types import DateText, Id, Probability, Strict, Text
 
 
 class Assumption(Strict):
@@ -32,11 +24,32 @@ class Assumption(Strict):
     reason: Text
 
 
+class SimonDesign(Strict):
+    """Stop for futility if at most ``r1`` of ``n1`` succeed, reject ``p0`` if more than ``r`` of ``n`` do."""
+
+    p0: Probability
+    p1: Probability
+    alpha: Probability
+    power: Probability
+    criterion: Literal["optimal", "minimax", "admissible"] = "optimal"
+    r1: int = Field(ge=0)
+    n1: int = Field(ge=1)
+    r: int = Field(ge=0)
+    n: int = Field(ge=2)
+
+    @model_validator(mode="after")
+    def _stages(self) -> SimonDesign:
+        if not (self.r1 <= self.n1 < self.n and self.r1 <= self.r < self.n and self.p0 < self.p1):
+            raise ValueError("needs r1 <= n1 < n, r1 <= r < n and p0 < p1")
+        return self
+
+
 class Design(Strict):
     allocation: Literal["single_arm", "randomised", "observational"]
     phase: Text | None = None
     planned_n: int = Field(ge=1)
     summary: Text
+    simon: SimonDesign | None = None
 
 
 class Arm(Strict):
@@ -128,93 +141,6 @@ class VisitSet(Strict):
     visits: tuple[Visit, ...]
 
 
-class Parameter(Strict):
-    """A parameter of a findings dataset: PARAMCD from a test (and specimen) of the domain."""
-
-    code: Variable
-    label: Text
-    where: Where = Field(description="filter on the domain, e.g. {LBTESTCD: FERRITIN, LBSPEC: BLOOD}")
-    type: Literal["number", "text"] = "number"
-
-
-class FindingsDataset(Strict):
-    """BDS dataset from findings domains: one row per parameter and record, windowed to visits."""
-
-    kind: Literal["findings"]
-    id: DatasetId
-    label: Text
-    domain: Domain
-    visits: Name
-    parameters: tuple[Parameter, ...]
-
-
-class ResponseDataset(Strict):
-    """Response per visit under named rule-sets (three-valued), from findings datasets."""
-
-    kind: Literal["response"]
-    id: DatasetId
-    label: Text
-    inputs: tuple[DatasetId, ...]
-    domains: tuple[Domain, ...] = ()
-    visits: Name
-    rule_sets: tuple[Text, ...] = Field(description="ids in resources/reference/response_rules.yaml")
-    max_age: Duration = Field(description="oldest value of an item that still counts at a visit")
-    carried_after: Name | None = Field(None, description="milestone after which the last assessment is carried")
-
-
-class ResponseTimeDataset(Strict):
-    """Interval-censored time to response per rule-set and level, with competing events."""
-
-    kind: Literal["response_time"]
-    id: DatasetId
-    label: Text
-    source: DatasetId
-    competing: Names = Field((), description="milestones that compete with response, in order: CNSR 2, 3, ...")
-
-
-class AdverseEventsDataset(Strict):
-    """One row per adverse event with analysis windows as flags."""
-
-    kind: Literal["adverse_events"]
-    id: DatasetId
-    label: Text
-    domain: Domain = "ae"
-    windows: tuple[AEWindow, ...]
-
-
-class AEWindow(Strict):
-    """Events count from ``start`` until the first of ``ends`` (milestones) or ``until`` elapsed days."""
-
-    id: Name
-    variable: Variable = Field(description="flag in ADAE, e.g. TRTEMFL")
-    label: Text
-    start: Name
-    ends: Names = ()
-    until: Duration | None = None
-
-
-class TimeToEventDataset(Strict):
-    """ADTTE: one row per patient, time-to-event endpoint and scenario."""
-
-    kind: Literal["time_to_event"]
-    id: DatasetId
-    label: Text
-
-
-class StateDataset(Strict):
-    """ADEFF: one row per patient, state-at-horizon endpoint and scenario."""
-
-    kind: Literal["state"]
-    id: DatasetId
-    label: Text
-
-
-Dataset = Annotated[
-    FindingsDataset | ResponseDataset | ResponseTimeDataset | AdverseEventsDataset | TimeToEventDataset | StateDataset,
-    Field(discriminator="kind"),
-]
-
-
 class IntercurrentEvent(Strict):
     """An event that affects the interpretation of outcomes (ICH E9(R1)); its date is a milestone."""
 
@@ -249,6 +175,3 @@ class Protocol(Strict):
     language: Literal["en"] = "en"
     assumptions: tuple[Assumption, ...] = ()
     registry_errors: tuple[Text, ...] = Field((), description="known errors of the registry text and what is done")
-
-
-AdverseEventsDataset.model_rebuild()

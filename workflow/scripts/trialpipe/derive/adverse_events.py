@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from trialpipe.config.datasets import AdverseEventsDataset, AEWindow
 from trialpipe.config.outcomes import Outcome
-from trialpipe.config.protocol import AdverseEventsDataset, AEWindow, Protocol
+from trialpipe.config.protocol import Protocol
 from trialpipe.derive import days
 from trialpipe.derive.milestones import DEATH, cutoff_day
 from trialpipe.derive.records import tail, usable

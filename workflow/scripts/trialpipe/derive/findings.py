@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from trialpipe.config.datasets import FindingsDataset, Parameter
 from trialpipe.config.outcomes import Outcome
-from trialpipe.config.protocol import FindingsDataset, Parameter, Protocol, VisitSet
+from trialpipe.config.protocol import Protocol, VisitSet
 from trialpipe.derive import days, windows
 from trialpipe.derive.milestones import cutoff_day
 from trialpipe.derive.records import matching, not_done, tail, usable

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from trialpipe.config.datasets import FindingsDataset, ResponseDataset
 from trialpipe.config.outcomes import Outcome
-from trialpipe.config.protocol import FindingsDataset, Protocol, ResponseDataset, VisitSet
+from trialpipe.config.protocol import Protocol, VisitSet
 from trialpipe.derive import days, rules, support, windows
 from trialpipe.derive.errors import config_error
 from trialpipe.derive.milestones import DEATH, cutoff_day

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from trialpipe.config.datasets import ResponseDataset, ResponseTimeDataset
 from trialpipe.config.outcomes import Outcome
-from trialpipe.config.protocol import Protocol, ResponseDataset, ResponseTimeDataset
+from trialpipe.config.protocol import Protocol
 from trialpipe.derive import days, response, rules, windows
 from trialpipe.derive.subjects import Moment, Subject, subjects
 from trialpipe.derive.windows import Place

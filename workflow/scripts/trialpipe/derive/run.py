@@ -7,8 +7,9 @@ from importlib import import_module
 
 import pandas as pd
 
+from trialpipe.config.datasets import AdverseEventsDataset
 from trialpipe.config.outcomes import Outcome
-from trialpipe.config.protocol import AdverseEventsDataset, Protocol
+from trialpipe.config.protocol import Protocol
 from trialpipe.io import contracts
 from trialpipe.io.contracts import Column, Contract
 

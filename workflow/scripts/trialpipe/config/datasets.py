@@ -1,0 +1,225 @@
+"""Typed models of the derived datasets in ``protocol.yaml``, a class per kind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from trialpipe.config.names import DatasetId, Domain, Name, Names, Variable, Where
+from trialpipe.config.types import Duration, Strict, Text
+
+
+class Parameter(Strict):
+    """A parameter of a findings dataset: PARAMCD from a test (and specimen) of the domain."""
+
+    code: Variable
+    label: Text
+    where: Where = Field(description="filter on the domain, e.g. {LBTESTCD: FERRITIN, LBSPEC: BLOOD}")
+    type: Literal["number", "text"] = "number"
+
+
+class FindingsDataset(Strict):
+    """BDS dataset from findings domains: one row per parameter and record, windowed to visits."""
+
+    kind: Literal["findings"]
+    id: DatasetId
+    label: Text
+    domain: Domain
+    visits: Name
+    parameters: tuple[Parameter, ...]
+
+
+class ResponseDataset(Strict):
+    """Response per visit under named rule-sets (three-valued), from findings datasets."""
+
+    kind: Literal["response"]
+    id: DatasetId
+    label: Text
+    inputs: tuple[DatasetId, ...]
+    domains: tuple[Domain, ...] = ()
+    visits: Name
+    rule_sets: tuple[Text, ...] = Field(description="ids in resources/reference/response_rules.yaml")
+    max_age: Duration = Field(description="oldest value of an item that still counts at a visit")
+    carried_after: Name | None = Field(None, description="milestone after which the last assessment is carried")
+
+
+class ResponseTimeDataset(Strict):
+    """Interval-censored time to response per rule-set and level, with competing events."""
+
+    kind: Literal["response_time"]
+    id: DatasetId
+    label: Text
+    source: DatasetId
+    competing: Names = Field((), description="milestones that compete with response, in order: CNSR 2, 3, ...")
+
+
+class AdverseEventsDataset(Strict):
+    """One row per adverse event with analysis windows as flags."""
+
+    kind: Literal["adverse_events"]
+    id: DatasetId
+    label: Text
+    domain: Domain = "ae"
+    windows: tuple[AEWindow, ...]
+    lists: tuple[TermList, ...] = ()
+
+
+class AEWindow(Strict):
+    """Events count from ``start`` until the first of ``ends`` (milestones) or ``until`` elapsed days."""
+
+    id: Name
+    variable: Variable = Field(description="flag in ADAE, e.g. TRTEMFL")
+    label: Text
+    start: Name
+    ends: Names = ()
+    until: Duration | None = None
+
+
+class TermList(Strict):
+    """Preferred terms of a cited table in resources/reference, marked by a flag."""
+
+    variable: Variable = Field(description="flag in ADAE, e.g. SMPCFL")
+    label: Text
+    table: Text = Field(description="file in resources/reference with a column term")
+
+
+class SampleTiming(Strict):
+    """What a sample is by hours since the dose before it; other hours are ``OTHER``."""
+
+    type: Literal["TROUGH", "PEAK"]
+    label: Text
+    from_hours: float = Field(ge=0)
+    to_hours: float = Field(ge=0)
+
+
+class PairedRatio(Strict):
+    """Ratio of two parameters of one patient, sampled at most ``within_minutes`` apart."""
+
+    code: Variable
+    label: Text
+    numerator: Variable
+    denominator: Variable
+    within_minutes: int = Field(ge=0)
+
+
+class ConcentrationsDataset(Strict):
+    """ADPC: findings with hours since the dose before the sample, its type by them, and paired ratios."""
+
+    kind: Literal["concentrations"]
+    id: DatasetId
+    label: Text
+    domain: Domain
+    visits: Name
+    parameters: tuple[Parameter, ...]
+    previous_dose: Variable = Field("PCRFTDTC", description="date/time of the dose before the sample")
+    timing: tuple[SampleTiming, ...] = ()
+    ratios: tuple[PairedRatio, ...] = ()
+
+
+class CriteriaDataset(Strict):
+    """Diagnostic criteria and scores at one visit, three-valued, with the least and greatest possible score."""
+
+    kind: Literal["criteria"]
+    id: DatasetId
+    label: Text
+    inputs: tuple[DatasetId, ...]
+    visit: Text = Field(description="visit whose values count")
+    definitions: tuple[Text, ...] = Field(description="ids in resources/reference/criteria.yaml")
+
+
+class Criterion(Strict):
+    """An eligibility criterion: a rule in the grammar of resources/reference/response_rules.yaml, parameters named."""
+
+    code: Variable
+    category: Literal["INCLUSION", "EXCLUSION"]
+    text: Text
+    rule: dict[str, object]
+
+
+class EligibilityDataset(Strict):
+    """ADIE: eligibility criteria as checks; an inclusion criterion not met or an exclusion met is a deviation."""
+
+    kind: Literal["eligibility"]
+    id: DatasetId
+    label: Text
+    inputs: tuple[DatasetId, ...]
+    visit: Text
+    criteria: tuple[Criterion, ...]
+
+
+class ReactivationDataset(Strict):
+    """Time from first response to reactivation; death and the other competing milestones end it otherwise."""
+
+    kind: Literal["reactivation"]
+    id: DatasetId
+    label: Text
+    source: DatasetId = Field(description="response dataset")
+    rule_set: Text
+    levels: tuple[Text, ...] = Field(description="levels that are a response, e.g. CR, PR")
+    criteria: Text = Field(description="id under reactivation in resources/reference/response_rules.yaml")
+    inputs: tuple[DatasetId, ...]
+    competing: Names = ()
+
+
+class InfectionsDataset(Strict):
+    """ADINF: first viral infection by virus (de novo or worsening) in a window, from repeated PCR."""
+
+    kind: Literal["infections"]
+    id: DatasetId
+    label: Text
+    domain: Domain = "mb"
+    viruses: tuple[Parameter, ...]
+    start: Name
+    ends: Names = ()
+    until: Duration | None = None
+    competing: Names = ("death",)
+    rise_log10: float = Field(1.0, gt=0)
+    baseline: tuple[int, int] = Field((-14, 0), description="elapsed days in which a PCR is the baseline")
+
+
+class TimeToEventDataset(Strict):
+    """ADTTE: one row per patient, time-to-event endpoint and scenario."""
+
+    kind: Literal["time_to_event"]
+    id: DatasetId
+    label: Text
+
+
+class StateDataset(Strict):
+    """ADEFF: one row per patient, state-at-horizon endpoint and scenario."""
+
+    kind: Literal["state"]
+    id: DatasetId
+    label: Text
+
+
+Dataset = Annotated[
+    FindingsDataset
+    | ConcentrationsDataset
+    | ResponseDataset
+    | ResponseTimeDataset
+    | ReactivationDataset
+    | CriteriaDataset
+    | EligibilityDataset
+    | InfectionsDataset
+    | AdverseEventsDataset
+    | TimeToEventDataset
+    | StateDataset,
+    Field(discriminator="kind"),
+]
+
+
+def named_domains(dataset: Dataset) -> list[str]:
+    """Clean domains a declared dataset names."""
+    one = getattr(dataset, "domain", None)
+    return [*([one] if one else []), *getattr(dataset, "domains", ())]
+
+
+def named_datasets(dataset: Dataset) -> list[str]:
+    """Datasets a declared dataset names."""
+    source = getattr(dataset, "source", None)
+    return list(dict.fromkeys([*([source] if source else []), *getattr(dataset, "inputs", ())]))
+
+
+AdverseEventsDataset.model_rebuild()
