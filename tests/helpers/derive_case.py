@@ -97,7 +97,7 @@ def adsl_of(protocol: Protocol, clean: dict[str, pd.DataFrame]) -> pd.DataFrame:
 def filled(protocol: Protocol, clean: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     names = {m.domain for m in protocol.milestones} | set(protocol.last_alive.domains)
     names |= {v.domain for v in protocol.subject_variables} | {"dm"}
-    names |= {d.domain for d in protocol.datasets if d.kind in ("findings", "adverse_events")}
+    names |= {d.domain for d in protocol.datasets if getattr(d, "domain", None)}
     names |= {name for d in protocol.datasets if d.kind == "response" for name in d.domains}
     return {name: clean.get(name, domain(name, [])) for name in sorted(names)}
 

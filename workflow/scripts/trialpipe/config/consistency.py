@@ -105,6 +105,7 @@ def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault
     faults += _each("protocol", "visit set", known, [((*at, "visits"), visits)])
     domains += [((*at, "domain"), name) for name in named_domains(entry)]
     faults += _each("protocol", "dataset", ids, [((*at, "inputs"), name) for name in named_datasets(entry)])
+    names: list[tuple[tuple[str | int, ...], str | None]]
     names = [((*at, "competing"), name) for name in getattr(entry, "competing", ())]
     if entry.kind == "adverse_events":
         names += [((*at, "windows", j), name) for j, w in enumerate(entry.windows) for name in (w.start, *w.ends)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from trialpipe.config.datasets import FindingsDataset, Parameter
+from trialpipe.config.datasets import ConcentrationsDataset, FindingsDataset, Parameter
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol, VisitSet
 from trialpipe.derive import days, windows
@@ -52,6 +52,16 @@ def run(
     """The dataset ``dataset`` of kind findings (contract BDS with ANRLO, ANRHI)."""
     spec = next(d for d in protocol.datasets if d.id == dataset)
     assert isinstance(spec, FindingsDataset)
+    return days.frame(windowed(spec, protocol, clean, derived), CONTRACT)
+
+
+def windowed(
+    spec: FindingsDataset | ConcentrationsDataset,
+    protocol: Protocol,
+    clean: Mapping[str, pd.DataFrame],
+    derived: Mapping[str, pd.DataFrame],
+) -> list[dict[str, object]]:
+    """Rows of CONTRACT: every usable result of the parameters, once per visit whose window holds it."""
     visits = windows.visit_set(protocol, spec.visits)
     people = {subject.usubjid: subject for subject in subjects(derived["adsl"], protocol)}
     records = usable(clean[spec.domain], f"{prefix(spec.domain)}DTC", cutoff_day(protocol))
@@ -61,8 +71,8 @@ def run(
         values = _values(matching(records, parameter.where), spec.domain, parameter)
         for usubjid in sorted(values):
             if usubjid in people:
-                rows += _subject_rows(dataset, people[usubjid], parameter, values[usubjid], visits, protocol)
-    return days.frame(rows, CONTRACT)
+                rows += _subject_rows(spec.id, people[usubjid], parameter, values[usubjid], visits, protocol)
+    return rows
 
 
 def _values(records: pd.DataFrame, domain: str, parameter: Parameter) -> dict[str, list[Value]]:

@@ -16,6 +16,7 @@ from trialpipe.io.contracts import Column, Contract
 KINDS = {
     "adsl": "trialpipe.derive.adsl",
     "findings": "trialpipe.derive.findings",
+    "concentrations": "trialpipe.derive.concentrations",
     "response": "trialpipe.derive.response",
     "response_time": "trialpipe.derive.response_time",
     "adverse_events": "trialpipe.derive.adverse_events",
@@ -60,7 +61,7 @@ def contract_for(dataset: str, protocol: Protocol) -> Contract:
     if kind == "adsl":
         built: Contract = import_module(KINDS[kind]).contract(protocol)
         return built
-    if kind == "findings":
+    if kind in ("findings", "concentrations"):
         extended: Contract = import_module(KINDS[kind]).CONTRACT
         return extended
     if kind == "adverse_events":
