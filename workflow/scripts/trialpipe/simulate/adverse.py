@@ -36,10 +36,15 @@ def phases(patient: Patient) -> dict[str, list[int]]:
     hsct = patient.day(patient.hsct) if patient.hsct else end
     return {
         "infusion": sorted({patient.day(dose.start) for dose in patient.doses}),
+        "treatment": list(range(0, min(_last_dose(patient) + 1, end))),
         "before": list(range(0, min(conditioning, end, 175))),
         "conditioning": list(range(conditioning, min(hsct, end))) if patient.conditioning else [],
         "after": list(range(hsct, end)) if patient.hsct else [],
     }
+
+
+def _last_dose(patient: Patient) -> int:
+    return max(patient.day(dose.end) for dose in patient.doses)
 
 
 def _hazard(patient: Patient, entry: Mapping[str, Any], day: int) -> float:

@@ -23,11 +23,11 @@ def patients(p: Parameters, n: int, seed: int) -> list[Patient]:
     """The first ``n`` patients of the seed."""
     size = int(p.number("planned_n"))
     people = [pair for number in range(-(-n // size)) for pair in fates.block(p, seed, number)][:n]
-    numbers = _numbers([traits.site for traits, _ in people])
+    numbers = number_patients([traits.site for traits, _ in people])
     return [_patient(p, seed, traits, fate, number) for (traits, fate), number in zip(people, numbers, strict=True)]
 
 
-def _numbers(sites: list[int]) -> list[str]:
+def number_patients(sites: list[int]) -> list[str]:
     """``<site>-<rank in site>``."""
     ranks: dict[int, int] = {}
     numbers = []

@@ -48,17 +48,17 @@ def measure(p: Parameters, seed: int, patient: Patient) -> None:
     """Fill findings, samples, concentrations, transfusions and investigator's evaluations of a patient."""
     key = patient.traits.index
     planned = visits(p, stream(seed, "visits", key), patient)
-    effects = _effects(p, stream(seed, "effects", key))
+    effects = effects_of(p, stream(seed, "effects", key))
     rng = stream(seed, "laboratory", key)
     for visit in planned:
-        patient.findings += _laboratory(p, rng, patient, visit, effects)
+        patient.findings += laboratory(p, rng, patient, visit, effects)
     rng = stream(seed, "clinic", key)
     for visit in planned:
-        patient.findings += _clinic(p, rng, patient, visit, effects)
+        patient.findings += clinic(p, rng, patient, visit, effects)
     rng = stream(seed, "puncture", key)
     for label, day in ((INCLUSION, int(rng.integers(-1, 2))), ("J14", 13 + int(rng.integers(-1, 2)))):
         patient.findings += _puncture(p, rng, patient, label, max(day, patient.day(patient.inclusion)))
-    _support(stream(seed, "support", key), patient)
+    support(stream(seed, "support", key), patient)
     _samples(p, stream(seed, "samples", key), patient)
     _evaluate(stream(seed, "evaluation", key), patient, planned)
     _follow(stream(seed, "follow-up", key), patient)
@@ -85,7 +85,7 @@ def visits(p: Parameters, rng: np.random.Generator, patient: Patient) -> list[Vi
     return found
 
 
-def _effects(p: Parameters, rng: np.random.Generator) -> dict[str, float]:
+def effects_of(p: Parameters, rng: np.random.Generator) -> dict[str, float]:
     share = p.number("between_patient")
     logs = {name: float(rng.normal()) * p.numbers(f"lab_{name}")[2] * share for name in p.names("lab_")}
     for organ in ("spleen", "liver"):
@@ -99,7 +99,7 @@ def _missing(p: Parameters, rng: np.random.Generator, patient: Patient, visit: V
     return bool(rng.random() < chance) or visit.missed
 
 
-def _laboratory(
+def laboratory(
     p: Parameters, rng: np.random.Generator, patient: Patient, visit: Visit, effects: dict[str, float]
 ) -> list[Finding]:
     values = {name: _lab_value(p, rng, patient, visit.day, name, effects[name]) for name in p.names("lab_")}
@@ -133,7 +133,7 @@ def _lab(
     return Finding(test, "BLOOD", visit.label, when, shown, None, not missing, limit, unit, printed, printed_unit)
 
 
-def _clinic(
+def clinic(
     p: Parameters, rng: np.random.Generator, patient: Patient, visit: Visit, effects: dict[str, float]
 ) -> list[Finding]:
     when = patient.clock(visit.day, 8.5)
@@ -188,7 +188,7 @@ def _puncture(p: Parameters, rng: np.random.Generator, patient: Patient, label: 
     return found
 
 
-def _support(rng: np.random.Generator, patient: Patient) -> None:
+def support(rng: np.random.Generator, patient: Patient) -> None:
     """Transfusions and G-CSF given for low counts, on the day of the count or the day after."""
     rules = (("HGB", 70, "red_cells", "CGR"), ("PLAT", 25, "platelets", "CPA"), ("NEUT", 0.5, "gcsf", "Filgrastim"))
     for finding in patient.findings:

@@ -93,6 +93,19 @@ class AdverseEvent:
 
 
 @dataclass(frozen=True)
+class Pcr:
+    """One viral PCR: load None if negative; ``below``: found under the limit of quantification."""
+
+    virus: str
+    visit: str
+    when: dt.date
+    load: float | None
+    below: bool
+    organ: bool
+    unit: str
+
+
+@dataclass(frozen=True)
 class Course:
     """The latent disease by the hour from the first dose: concentration, target, activity, damage."""
 
@@ -135,6 +148,9 @@ class Patient:
     events: list[AdverseEvent] = field(default_factory=list)
     evaluations: list[tuple[str, dt.date, str]] = field(default_factory=list)
     follow_up: list[tuple[str, dt.date]] = field(default_factory=list)
+    intakes: list[tuple[dt.datetime, float]] = field(default_factory=list)
+    pcrs: list[Pcr] = field(default_factory=list)
+    diagnosis: dict[str, str] = field(default_factory=dict)
 
     def day(self, when: dt.date | dt.datetime) -> int:
         """Elapsed days from the day of the first dose."""
