@@ -1,0 +1,251 @@
+"""Defects of xPONENT plates and nCounter lanes.
+
+Addresses are those of the ingested rows. A cell of a plate's block: its line and ``VALUE`` (``SAMPLE`` for the name of
+the sample); the analytes of a line share that address. A count: its Code_Summary line and ``COUNT``. An attribute of a
+lane, which every row of the lane carries: the lane's first Code_Summary line and ``SAMPLE_ID``, ``FOV_COUNTED`` or
+``BINDING_DENSITY``. Only readings that count are touched, that is the last plate or lane of a sample, but for the plate
+whose controls fail: it is the one that was read again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from trialpipe.simulate.bioplex import plain
+from trialpipe.simulate.defects import Cell, Forge, Maker
+from trialpipe.simulate.nanostring import ADDRESS, Lane
+from trialpipe.simulate.raw import Row
+from trialpipe.simulate.write_xponent import Block, decimal
+from trialpipe.simulate.xponent import NAMES, average, pairs, spread
+
+_FIGURE = re.compile(r"\d+(\.\d+)?")
+Pair = tuple[Block, Row, Row]
+
+
+def _blocks(forge: Forge, title: str) -> list[Block]:
+    return [table for table in forge.sheets if isinstance(table, Block) and table.title == title]
+
+
+def _sister(forge: Forge, block: Block, title: str) -> Block:
+    """Another block of the same plate."""
+    return next(other for other in _blocks(forge, title) if other.path == block.path)
+
+
+def _put(forge: Forge, block: Block, row: Row, column: str, text: str) -> Cell:
+    """Change a cell of a block; recorded under the item of the ingested row."""
+    cell = forge.put(block, row, column, decimal(text, block.plate.form))
+    return Cell(block, row, "SAMPLE" if column == "Sample" else "VALUE", cell.original, cell.planted)
+
+
+def _text(row: Row, name: str) -> str:
+    return row.cells[name].replace(",", ".")
+
+
+def _candidates(forge: Forge) -> list[Pair]:
+    """Both wells of every untouched unknown whose reading counts."""
+    found = []
+    for block in _blocks(forge, "Result"):
+        for first, second in pairs(block):
+            if first.tags["last"] and not {id(first), id(second)} & forge.touched:
+                found.append((block, first, second))
+    return found
+
+
+def _in_range(forge: Forge) -> list[tuple[Pair, str]]:
+    """(wells, analyte) with two figures."""
+    return [
+        (pair, name)
+        for pair in _candidates(forge)
+        for name in NAMES
+        if all(_FIGURE.fullmatch(_text(row, name)) for row in pair[1:])
+    ]
+
+
+def _average(forge: Forge, block: Block, wells: tuple[Row, Row], name: str) -> list[Cell]:
+    """Avg Result and %CV Replicates of a sample as the program computes them from its wells."""
+    texts = [_text(row, name) for row in wells]
+    cells = []
+    for title, summary in (("Avg Result", average), ("%CV Replicates", spread)):
+        other = _sister(forge, block, title)
+        row = next(row for row in other.rows if row.cells["Sample"] == wells[0].cells["Sample"])
+        cells.append(_put(forge, other, row, name, summary(texts)))
+    return cells
+
+
+def _second_well(change: Callable[[float], str]) -> Maker:
+    """Result of a second well of two in range, and with it the average and the CV."""
+
+    def make(forge: Forge, rng: np.random.Generator) -> list[Cell]:
+        found = _in_range(forge)
+        if not found:
+            return []
+        (block, first, second), name = found[int(rng.integers(len(found)))]
+        cell = _put(forge, block, second, name, change(float(_text(second, name))))
+        forge.touched.add(id(first))
+        return [cell, *_average(forge, block, (first, second), name)]
+
+    return make
+
+
+def _replicates_differ(forge: Forge, rng: np.random.Generator) -> list[Cell]:
+    """The second well reads half of the first or less, still within the range: CV of 47 percent or more."""
+    found = []
+    for (block, first, second), name in _in_range(forge):
+        lowest = max((_bound(row, name) for row in block.rows), default=0.0)
+        if 0.5 * float(_text(first, name)) > 2 * lowest:
+            found.append((block, first, second, name))
+    if not found:
+        return []
+    block, first, second, name = found[int(rng.integers(len(found)))]
+    cell = _put(forge, block, second, name, plain(0.5 * float(_text(first, name))))
+    forge.touched.add(id(first))
+    return [cell, *_average(forge, block, (first, second), name)]
+
+
+def _bound(row: Row, name: str) -> float:
+    """Four times what the lowest standard reads, or the bound itself where a well shows it; 0 elsewhere."""
+    text = _text(row, name)
+    if row.tags["kind"] == "standard" and row.cells["Sample"] == "Standard8":
+        return 4 * float(text)
+    return float(text[1:]) if text.startswith("<") else 0.0
+
+
+def _beads_low(forge: Forge, rng: np.random.Generator) -> list[Cell]:
+    """Fewer than 35 beads of an analyte in one well, and the instrument's warning about it."""
+    found = _in_range(forge)
+    if not found:
+        return []
+    (block, first, second), name = found[int(rng.integers(len(found)))]
+    counts = _sister(forge, block, "Count")
+    row = next(row for row in counts.rows if row.cells["Location"] == second.cells["Location"])
+    forge.touched |= {id(first), id(second)}
+    well = second.cells["Location"].split("(")[1].rstrip(")")
+    message = "The acquisition had at least one region that did not reach the maximum count.  (0x4FF010AB)"
+    warnings = _sister(forge, block, "Warnings/Errors")
+    warnings.add("", {"Location": well, "Status": "Warning", "Message": message}, kind="", taken=None, last=False)
+    return [_put(forge, counts, row, name, str(int(rng.integers(8, 33))))]
+
+
+def _plate_sample_unknown(forge: Forge, rng: np.random.Generator) -> list[Cell]:
+    """A sample id mistyped in the plate layout, the same in every block; the sample stands on no other plate."""
+    plates: dict[str, set[str]] = {}
+    for block in _blocks(forge, "Result"):
+        for first, _ in pairs(block):
+            plates.setdefault(first.cells["Sample"], set()).add(block.path)
+    found = [pair for pair in _candidates(forge) if len(plates[pair[1].cells["Sample"]]) == 1]
+    if not found:
+        return []
+    block, first, _ = found[int(rng.integers(len(found)))]
+    name = first.cells["Sample"]
+    same = [other for other in forge.sheets if isinstance(other, Block) and other.path == block.path]
+    hit = [(other, row) for other in same for row in other.rows if row.cells.get("Sample") == name]
+    return [_put(forge, other, row, "Sample", _mistyped(name)) for other, row in hit]
+
+
+def _mistyped(name: str) -> str:
+    """A sample id that no sample has: its first digit replaced by 9."""
+    return re.sub(r"\d", "9", name, count=1)
+
+
+def _controls_failed(forge: Forge, rng: np.random.Generator) -> list[Cell]:
+    """The controls of a plate that was read again recover far too much, in every analyte."""
+    again = {block.plate.number for block in _blocks(forge, "Result") if block.plate.again}
+    found = [
+        block
+        for block in _blocks(forge, "Result")
+        if block.plate.number in again and not block.plate.again and not _touched_controls(forge, block)
+    ]
+    if not found:
+        return []
+    block = found[int(rng.integers(len(found)))]
+    factor = float(rng.uniform(1.55, 1.8))
+    cells = []
+    for title in ("Result", "% Recovery", "Avg Result"):
+        other = _sister(forge, block, title)
+        for row in (row for row in other.rows if row.tags["kind"] == "control"):
+            cells += [_put(forge, other, row, name, plain(factor * float(_text(row, name)))) for name in NAMES]
+    return cells
+
+
+def _touched_controls(forge: Forge, block: Block) -> bool:
+    return any(id(row) in forge.touched for row in block.rows if row.tags["kind"] == "control")
+
+
+def _lanes(forge: Forge) -> list[Lane]:
+    """Untouched lanes of patients run once."""
+    lanes = [table for table in forge.sheets if isinstance(table, Lane)]
+    names = [lane.donor.name for lane in lanes]
+    alone = [lane for lane in lanes if lane.donor.taken and names.count(lane.donor.name) == 1]
+    return [lane for lane in alone if not any(id(row) in forge.touched for row in lane.rows)]
+
+
+def _touch(forge: Forge, lane: Lane) -> None:
+    forge.touched |= {id(row) for row in lane.rows}
+
+
+def _attribute(key: str, change: Callable[[Lane, np.random.Generator], str]) -> Maker:
+    """An attribute of a lane."""
+
+    def make(forge: Forge, rng: np.random.Generator) -> list[Cell]:
+        found = _lanes(forge)
+        if not found:
+            return []
+        lane = found[int(rng.integers(len(found)))]
+        original, text = lane.lane[key], change(lane, rng)
+        lane.lane[key] = text
+        _touch(forge, lane)
+        return [Cell(lane, lane.rows[0], ADDRESS[key], original, text)]
+
+    return make
+
+
+def _few_fields(lane: Lane, rng: np.random.Generator) -> str:
+    return str(int(int(lane.lane["FovCount"]) * rng.uniform(0.45, 0.7)))
+
+
+def _dense(lane: Lane, rng: np.random.Generator) -> str:
+    return f"{rng.uniform(2.4, 3.2):.2f}"
+
+
+def _linearity(forge: Forge, rng: np.random.Generator) -> list[Cell]:
+    """The three strongest positive controls hardly above background: log counts no longer follow the concentration."""
+    found = _lanes(forge)
+    if not found:
+        return []
+    lane = found[int(rng.integers(len(found)))]
+    positives = [row for row in lane.rows if row.tags["kind"] == "Positive"][:3]
+    cells = []
+    for row in positives:
+        cell = forge.put(lane, row, "Count", str(int(rng.integers(15, 60))))
+        cells.append(Cell(lane, row, "COUNT", cell.original, cell.planted))
+    _touch(forge, lane)
+    return cells
+
+
+def _lane_sample_unknown(forge: Forge, rng: np.random.Generator) -> list[Cell]:
+    """A sample id mistyped in the run file; the name of the RCC file keeps the right one."""
+    found = _lanes(forge)
+    if not found:
+        return []
+    lane = found[int(rng.integers(len(found)))]
+    original, text = lane.sample["ID"], _mistyped(lane.sample["ID"])
+    lane.sample["ID"] = text
+    _touch(forge, lane)
+    return [Cell(lane, lane.rows[0], "SAMPLE_ID", original, text)]
+
+
+MAKERS: dict[str, Maker] = {
+    "plate_beads_low": _beads_low,
+    "plate_replicates_differ": _replicates_differ,
+    "plate_sample_unknown": _plate_sample_unknown,
+    "plate_controls_failed": _controls_failed,
+    "plate_well_text": _second_well(lambda value: "OOR >"),
+    "plate_well_failed": _second_well(lambda value: "NaN"),
+    "lane_fov_low": _attribute("FovCounted", _few_fields),
+    "lane_density_high": _attribute("BindingDensity", _dense),
+    "lane_linearity": _linearity,
+    "lane_sample_unknown": _lane_sample_unknown,
+}
