@@ -91,11 +91,10 @@ def _second_well(change: Callable[[float], str]) -> Maker:
 
 
 def _replicates_differ(forge: Forge, rng: np.random.Generator) -> list[Cell]:
-    """The second well reads half of the first or less, still within the range: CV of 47 percent or more."""
+    """The second well reads half of the first, still within the range: a CV of 47 percent."""
     found = []
     for (block, first, second), name in _in_range(forge):
-        lowest = max((_bound(row, name) for row in block.rows), default=0.0)
-        if 0.5 * float(_text(first, name)) > 2 * lowest:
+        if 0.5 * float(_text(first, name)) > _lowest(forge, block, first, name):
             found.append((block, first, second, name))
     if not found:
         return []
@@ -105,12 +104,12 @@ def _replicates_differ(forge: Forge, rng: np.random.Generator) -> list[Cell]:
     return [cell, *_average(forge, block, (first, second), name)]
 
 
-def _bound(row: Row, name: str) -> float:
-    """Four times what the lowest standard reads, or the bound itself where a well shows it; 0 elsewhere."""
-    text = _text(row, name)
-    if row.tags["kind"] == "standard" and row.cells["Sample"] == "Standard8":
-        return 4 * float(text)
-    return float(text[1:]) if text.startswith("<") else 0.0
+def _lowest(forge: Forge, block: Block, well: Row, name: str) -> float:
+    """Lowest concentration that a well can read: its dilution times the lowest standard of the plate."""
+    standards = _sister(forge, block, "Standard Expected Concentration").rows
+    dilutions = _sister(forge, block, "Dilution Factor").rows
+    times = next(row for row in dilutions if row.cells["Location"] == well.cells["Location"])
+    return min(float(_text(row, name)) for row in standards) * float(_text(times, "Dilution Factor"))
 
 
 def _beads_low(forge: Forge, rng: np.random.Generator) -> list[Cell]:
@@ -142,12 +141,15 @@ def _plate_sample_unknown(forge: Forge, rng: np.random.Generator) -> list[Cell]:
     name = first.cells["Sample"]
     same = [other for other in forge.sheets if isinstance(other, Block) and other.path == block.path]
     hit = [(other, row) for other in same for row in other.rows if row.cells.get("Sample") == name]
-    return [_put(forge, other, row, "Sample", _mistyped(name)) for other, row in hit]
+    wrong = _mistyped(forge, name)
+    return [_put(forge, other, row, "Sample", wrong) for other, row in hit]
 
 
-def _mistyped(name: str) -> str:
-    """A sample id that no sample has: its first digit replaced by 9."""
-    return re.sub(r"\d", "9", name, count=1)
+def _mistyped(forge: Forge, name: str) -> str:
+    """The id with one digit, the first that will do, typed as 9: an id that no sample has."""
+    known = {sample.id for patient in forge.patients.values() for sample in patient.samples}
+    typed = (f"{name[:k]}9{name[k + 1 :]}" for k, letter in enumerate(name) if letter.isdigit())
+    return next((text for text in typed if text not in known), f"{name}9")
 
 
 def _controls_failed(forge: Forge, rng: np.random.Generator) -> list[Cell]:
@@ -231,7 +233,7 @@ def _lane_sample_unknown(forge: Forge, rng: np.random.Generator) -> list[Cell]:
     if not found:
         return []
     lane = found[int(rng.integers(len(found)))]
-    original, text = lane.sample["ID"], _mistyped(lane.sample["ID"])
+    original, text = lane.sample["ID"], _mistyped(forge, lane.sample["ID"])
     lane.sample["ID"] = text
     _touch(forge, lane)
     return [Cell(lane, lane.rows[0], "SAMPLE_ID", original, text)]
