@@ -287,8 +287,8 @@ def _row(run: Run, items: Items, value: float | None, cens: str, spread: float |
 def _query(
     kind: str, run: Run, wells: Sequence[Well], items: Items, log: Log, cv: str | None = None, left: int = 0
 ) -> None:
-    cells = [cell for well in wells for cell in well.raw.origin(items.result)]
-    shown = "Count" if kind == "bead_count" else items.result
-    value = " / ".join(well.raw.text(shown) or "" for well in wells)
+    item = items.result if kind != "bead_count" else "Count"
+    cells = [cell for well in wells for cell in well.raw.origin(item)]
+    value = " / ".join(well.raw.text(item) or "" for well in wells)
     name = f"{run.sample} {run.analyte}"
-    log.add(kind, cells, form=wells[0].raw.form, item=items.result, value=value, sample=name, cv=cv, left=left)
+    log.add(kind, cells, form=wells[0].raw.form, item=item, value=value, sample=name, cv=cv, left=left)

@@ -26,7 +26,10 @@ from trialpipe.io.store import empty
 __all__ = ["CleanContext", "CleanResult", "PREPARERS", "clean", "context_from"]
 
 # name under prepare in extracts.yaml -> module with prepare(raws, log, ledger, dialect)
-PREPARERS = {"bioplex": "trialpipe.clean.prepare_bioplex"}
+PREPARERS = {
+    "bioplex": "trialpipe.clean.prepare_bioplex",
+    "xponent": "trialpipe.clean.prepare_xponent",
+}
 
 
 @dataclass(frozen=True)
