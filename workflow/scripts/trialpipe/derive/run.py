@@ -19,6 +19,8 @@ KINDS = {
     "concentrations": "trialpipe.derive.concentrations",
     "response": "trialpipe.derive.response",
     "response_time": "trialpipe.derive.response_time",
+    "reactivation": "trialpipe.derive.reactivation",
+    "infections": "trialpipe.derive.infections",
     "adverse_events": "trialpipe.derive.adverse_events",
     "time_to_event": "trialpipe.derive.tte",
     "state": "trialpipe.derive.state",
@@ -75,6 +77,8 @@ def contract_for(dataset: str, protocol: Protocol) -> Contract:
 _PLAIN = {
     "response": contracts.ADRS,
     "response_time": contracts.ADTTR,
+    "reactivation": contracts.ADTTE,
+    "infections": contracts.ADINF,
     "time_to_event": contracts.ADTTE,
     "state": contracts.ADEFF,
 }

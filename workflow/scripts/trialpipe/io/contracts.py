@@ -237,6 +237,31 @@ from list! Rows this row was derived from
     key=("USUBJID", "RULESET", "LEVEL"),
 )
 
+ADINF = Contract(
+    "adinf",
+    _c(
+        _ROW
+        + """
+USUBJID text! Unique subject identifier
+PARAMCD text! Virus, or ANYVIR for the first of any
+PARAM text! Virus
+BASESTAT text! positive, negative or none (no PCR at baseline)
+CLASS text! First infection: de novo, worsening or none; unclassifiable: positive without a baseline; not tested
+STARTDT date Origin of time
+ADT date Date of infection, competing event or censoring
+AVAL float Elapsed days from STARTDT to ADT; null if not tested
+ENTRY float 0: at risk from the origin on
+CNSR int 0 infection (de novo or worsening), 1 censored, 2 and up competing events in declared order
+EVENT text infection, or the competing milestone; null if censored
+EVNTDESC text Description of event or censoring
+NTEST int PCRs from the baseline on
+NOTE text Why AVAL is null, or what was read conservatively
+from list! Rows this row was derived from
+"""
+    ),
+    key=("USUBJID", "PARAMCD"),
+)
+
 ADAE = Contract(
     "adae",
     _c(
