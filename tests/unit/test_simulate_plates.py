@@ -181,7 +181,7 @@ def test_results_follow_from_level_and_curve(plates: tuple[Path, list[Table]]) -
     out, tables = plates
     rows = xponent.truth(P, SEED, patients(14), tables)
     assert {row["cens"] for row in rows} == {"none", "left", "right"}
-    assert len(rows) == 8 * (14 * 9 + 3 + 36)
+    assert len(rows) == 8 * (14 * 9 + 36 + 1)
     for row in rows:
         name = str(row["file"]).rsplit("/", 1)[1]
         read = blocks(out / str(row["file"]), form_of(tables, name))
@@ -256,6 +256,8 @@ def test_last_sample_opens_the_next_plate_and_later_readings_count(plates: tuple
     assert {last[name, "cytokines/plate_1_repeat.csv"] for name in first[:-1]} == {"yes"}
     assert last[first[-1], "cytokines/plate_2.csv"] == "yes"
     assert sum(value == "yes" for value in last.values()) == 14 * 9
+    french = set(by_file["cytokines/plate_3.csv"])
+    assert not any(french & set(names) for name, names in by_file.items() if name != "cytokines/plate_3.csv")
     made = {b.path: b.plate.made for b in plates[1] if isinstance(b, write_xponent.Block)}
     assert list(made.values()) == sorted(made.values())
 
@@ -413,8 +415,8 @@ def test_a_defect_is_where_it_is_said_to_be_and_nowhere_else(kind: str, tmp_path
             assert isinstance(cell.table, write_xponent.Block)
             separator, encoding = FORMS[cell.table.plate.form]
             text = (out / cell.table.path).read_bytes().decode(encoding).split("\r\n")[line - 1]
-            assert cell.planted in next(csv.reader([text], delimiter=separator))
-            assert cell.item in ("VALUE", "SAMPLE")
+            column = cell.table.columns.index(cell.item)
+            assert next(csv.reader([text], delimiter=separator))[column] == cell.planted
     changed = {
         (new.path, new.sheet, new.line(row), column)
         for old, new in zip(before, tables, strict=True)

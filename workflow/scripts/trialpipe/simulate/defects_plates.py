@@ -1,10 +1,10 @@
 """Defects of xPONENT plates and nCounter lanes.
 
-Addresses are those of the ingested rows. A cell of a plate's block: its line and ``VALUE`` (``SAMPLE`` for the name of
-the sample); the analytes of a line share that address. A count: its Code_Summary line and ``COUNT``. An attribute of a
-lane, which every row of the lane carries: the lane's first Code_Summary line and ``SAMPLE_ID``, ``FOV_COUNTED`` or
-``BINDING_DENSITY``. Only readings that count are touched, that is the last plate or lane of a sample, but for the plate
-whose controls fail: it is the one that was read again.
+Addresses are those of the file. A cell of a plate's block: its line and the header of its column, the analyte's name or
+``Sample`` (ingested, an analyte's cell is the VALUE of a row of its own). A count: its Code_Summary line and ``COUNT``.
+An attribute of a lane, which every row of the lane carries: the lane's first Code_Summary line and ``SAMPLE_ID``,
+``FOV_COUNTED`` or ``BINDING_DENSITY``. Only readings that count are touched, that is the last plate or lane of a sample,
+but for the plate whose controls fail: it is the one that was read again.
 """
 
 from __future__ import annotations
@@ -35,9 +35,8 @@ def _sister(forge: Forge, block: Block, title: str) -> Block:
 
 
 def _put(forge: Forge, block: Block, row: Row, column: str, text: str) -> Cell:
-    """Change a cell of a block; recorded under the item of the ingested row."""
-    cell = forge.put(block, row, column, decimal(text, block.plate.form))
-    return Cell(block, row, "SAMPLE" if column == "Sample" else "VALUE", cell.original, cell.planted)
+    """Change a cell of a block, in the decimal mark of its plate."""
+    return forge.put(block, row, column, decimal(text, block.plate.form))
 
 
 def _text(row: Row, name: str) -> str:

@@ -3,7 +3,8 @@
 A plate holds eight standards, a blank and two controls in duplicate, then the unknowns in duplicate; wells are numbered
 down the columns and written in that order, so that the two wells of a standard stand eight rows apart. Result holds the
 dilution; beyond the standards it reads ``<x`` or ``>x`` with x the lowest or highest standard times the dilution.
-The last sample of a plate is repeated as first of the next one; plates of ``cyt_run_again`` are read a second time.
+The last sample of a plate is repeated as first of the next one unless one of the two is French; plates of
+``cyt_run_again`` are read a second time.
 
 A block is a `Table` whose ``line`` is the physical line in the written file. Cells stand in it as written, on plates of
 ``cyt_french`` with a decimal comma.
@@ -70,7 +71,9 @@ def plates(p: Parameters, seed: int, patients: list[Patient]) -> list[Table]:
     found: list[Block] = []
     latest: dt.datetime | None = None
     for number, start in enumerate(range(0, len(samples), size), start=1):
-        on_plate = samples[max(start - 1, 0) : start + size]
+        # a French plate is another form of the extract: its samples stand on no other plate
+        shares = start > 0 and not {number, number - 1} & set(p.numbers("cyt_french"))
+        on_plate = samples[start - shares : start + size]
         last = max(sample.when for _, sample in on_plate)
         # plates are read in their order: what is on the later one counts
         latest = last if latest is None else max(latest + dt.timedelta(days=3), last)
@@ -129,8 +132,14 @@ def pairs(block: Block) -> list[tuple[Row, Row]]:
 
 def bounds(p: Parameters, analyte: str) -> tuple[float, float]:
     """Lowest and highest standard times the dilution of the unknowns, as the program prints them."""
-    low, high = p.numbers(f"cyt_{analyte}")[3:]
+    low, high = _ends(p, analyte)
     return float(plain(low * p.number("cyt_dilution"))), float(plain(high * p.number("cyt_dilution")))
+
+
+def _ends(p: Parameters, analyte: str) -> tuple[float, float]:
+    """Lowest and highest standard as printed."""
+    low, high = p.numbers(f"cyt_{analyte}")[3:]
+    return float(plain(low)), float(plain(high))
 
 
 def outcome(texts: list[str]) -> tuple[float, str]:
@@ -173,12 +182,12 @@ def _layout(p: Parameters, samples: list[Taken]) -> list[Well]:
     for level in range(STANDARDS):
         expected = {}
         for analyte in ANALYTES:
-            low, high = p.numbers(f"cyt_{analyte}")[3:]
+            low, high = _ends(p, analyte)
             expected[analyte] = float(plain(float(np.geomspace(high, low, STANDARDS)[level])))
         wells += [Well(level + 8 * k, f"Standard{level + 1}", "standard", None, expected) for k in range(2)]
     wells += [Well(16 + k, "Background0", "blank") for k in range(2)]
     for number, share in enumerate(CONTROLS, start=1):
-        ends = {analyte: p.numbers(f"cyt_{analyte}")[3:] for analyte in ANALYTES}
+        ends = {analyte: _ends(p, analyte) for analyte in ANALYTES}
         nominal = {a: float(f"{low ** (1 - share) * high**share:.3g}") for a, (low, high) in ends.items()}
         wells += [Well(16 + 2 * number + k, f"Control{number}", "control", None, nominal) for k in range(2)]
     for rank, taken in enumerate(samples):
@@ -202,7 +211,7 @@ def _read(p: Parameters, seed: int, plate: Plate, wells: list[Well]) -> Readings
 
 
 def _reading(p: Parameters, seed: int, plate: Plate, well: Well, analyte: str) -> Reading:
-    ends = p.numbers(f"cyt_{analyte}")[3:]
+    ends = _ends(p, analyte)
     replicate = well.place // 8 if well.kind == "standard" else well.place % 2
     common = stream(seed, "xponent", plate.number, plate.again, well.name, analyte)
     own = stream(seed, "xponent", plate.number, plate.again, well.name, analyte, replicate)
