@@ -1,4 +1,4 @@
-"""Course ``oral_primary_hlh``: primary HLH from birth to 22 years under an oral drug given twice a day for up to 8 weeks.
+"""Course ``oral_primary_hlh``: primary HLH from birth to 22 years under an oral drug, twice a day.
 
 As in `course_primary_hlh`, one latent course per patient drives findings, response, second line, death and
 conditioning together, and no dirt is made here: what comes out is the truth.
@@ -44,7 +44,9 @@ def _patient(p: Parameters, seed: int, traits: Traits, fate: str, number: str) -
     azole = _azole(p, rng, length)
     drug = kinetics_oral.drug_of(p, stream(seed, "drug", traits.index), traits.weight, azole)
     kill = traits.kill * (p.number("kill_dead_factor") if fate == "dead" else 1.0)
-    rescue_from = int(p.number("rescue_day") + rng.integers(0, 6)) if rng.random() < p.number("rescue_offered") else None
+    rescue_from = (
+        int(p.number("rescue_day") + rng.integers(0, 6)) if rng.random() < p.number("rescue_offered") else None
+    )
     hours = tuple(((when - first_dose).total_seconds() / 3600, mg) for when, mg in planned)
     plan = kinetics_oral.Plan(hours, traits.severity, kill, rescue_from, None if stops else length, DAYS)
     course, rescue = kinetics_oral.follow(plan, drug, p)

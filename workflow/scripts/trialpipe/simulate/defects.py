@@ -79,6 +79,8 @@ def plant(p: Parameters, seed: int, forge: Forge, makers: dict[str, Maker]) -> t
                 found.append((kind, cells))
             else:
                 absent.add(kind)
+    for cell in (cell for _, cells in found for cell in cells):
+        cell.table.settle()
     details = {entry["kind"]: entry for entry in p.defects}
     return list(_rows(found, details)), absent
 
@@ -90,7 +92,7 @@ def _rows(found: list[tuple[str, list[Cell]]], details: dict[str, Item]) -> Iter
             yield {
                 "id": f"D{number:03d}",
                 "kind": kind,
-                "file": cell.table.path,
+                "file": cell.table.file(cell.row),
                 "sheet": cell.table.sheet or "",
                 "row": cell.table.line(cell.row),
                 "item": cell.item,

@@ -43,6 +43,13 @@ class Table:
         self.rows.append(row)
         return row
 
+    def settle(self) -> None:
+        """Told when no row changes any more."""
+
+    def file(self, row: Row) -> str:
+        """Path of the file in which a row stands."""
+        return self.path
+
     def line(self, row: Row) -> int:
         """Line of a row in the file."""
         return self.first + next(k for k, other in enumerate(self.rows) if other is row)
