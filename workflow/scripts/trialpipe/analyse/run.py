@@ -18,6 +18,7 @@ from trialpipe.config.scenarios import scenarios
 
 KINDS = {
     "proportion": "trialpipe.analyse.proportion",
+    "simon_two_stage": "trialpipe.analyse.simon_two_stage",
     "cumulative_incidence": "trialpipe.analyse.cumulative_incidence",
     "kaplan_meier": "trialpipe.analyse.kaplan_meier",
     "logrank": "trialpipe.analyse.logrank",

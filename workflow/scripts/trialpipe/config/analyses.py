@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trialpipe.config.names import DatasetId, Name, Names, Variable, Where
-from trialpipe.config.types import Duration, Probability, Strict, Text
+from trialpipe.config.types import Duration, OneOrMany, Probability, Strict, Text
 
 
 class Analysis(Strict):
@@ -39,7 +39,19 @@ class SimonTwoStage(Analysis):
     """Simon's two-stage design of the protocol: both stages as treated, decision, estimates, exact p and interval."""
 
     kind: Literal["simon_two_stage"]
+    order: OneOrMany[Variable] = Field(
+        (), description="ADSL variables that order patients into stages, then USUBJID; default: date of the origin"
+    )
+    accrual: Literal["open", "closed"] = Field(
+        "open", description="closed: nobody will be added, fewer patients than planned are under-running"
+    )
     max_n: int = Field(60, ge=2, description="largest total that the table of alternative designs searches")
+
+    @model_validator(mode="after")
+    def _one_group(self) -> SimonTwoStage:
+        if self.by is not None:
+            raise ValueError("a two-stage design has one group; leave out by")
+        return self
 
 
 class EventTime(Analysis):
@@ -192,7 +204,7 @@ class PairedChange(Analysis):
     kind: Literal["paired_change"]
     parameters: tuple[Variable, ...] = ()
     base_visit: Text
-    visit: Text
+    visit: OneOrMany[Text]
 
 
 class CategoriesByVisit(Interval):

@@ -31,7 +31,9 @@ class SimonDesign(Strict):
     p1: Probability
     alpha: Probability
     power: Probability
-    criterion: Literal["optimal", "minimax", "admissible"] = "optimal"
+    criterion: Literal["optimal", "minimax", "admissible"] = Field(
+        "optimal", description="what the protocol calls the design; checked against an exact search"
+    )
     r1: int = Field(ge=0)
     n1: int = Field(ge=1)
     r: int = Field(ge=0)
@@ -39,8 +41,10 @@ class SimonDesign(Strict):
 
     @model_validator(mode="after")
     def _stages(self) -> SimonDesign:
-        if not (self.r1 <= self.n1 < self.n and self.r1 <= self.r < self.n and self.p0 < self.p1):
-            raise ValueError("needs r1 <= n1 < n, r1 <= r < n and p0 < p1")
+        if not (self.r1 < self.n1 < self.n and self.r1 <= self.r < self.n and self.p0 < self.p1):
+            raise ValueError("needs r1 < n1 < n, r1 <= r < n and p0 < p1")
+        if self.alpha >= 0.5:
+            raise ValueError("needs a one-sided alpha below 0.5: the interval has level 1 - 2 alpha")
         return self
 
 
