@@ -12,6 +12,7 @@ from markupsafe import Markup
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.report import text
+from trialpipe.report.shells import SHELLS
 from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, table
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -101,8 +102,8 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
 
 
 def split(rows: list[Row], kind: str, words: dict[tuple[str, str], str]) -> list[tuple[str, Table]]:
-    """One table per display of an adverse-event analysis (its ``variable`` column), else one table."""
-    if kind != "adverse_events":
+    """One table per display (column ``variable``) of a kind whose shell says so, else one table."""
+    if kind not in SHELLS or not SHELLS[kind].displays:
         return [("", table(rows, kind, words))]
     displays = list(dict.fromkeys(row["variable"] for row in rows))
     shown = [(name, [row for row in rows if row["variable"] == name]) for name in displays]

@@ -25,7 +25,7 @@ class Shell:
     ``columns``: (header, patterns); a pattern names statistics in braces, the first of several (separated by a bar)
     whose statistics are there is printed; ``{level}`` in a header is the confidence level. ``titles``: headers of
     dimensions; ``hide``: dimensions left out; ``first``: dimensions that lead the line; ``groups``: whether groups are
-    blocks of columns or lines.
+    blocks of columns or lines; ``displays``: a table per value of ``variable``, which names the display.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -33,6 +33,7 @@ class Shell:
     hide: tuple[str, ...] = ()
     groups: str = "lines"
     first: tuple[str, ...] = ()
+    displays: bool = False
 
 
 SHARE = ("n/N (%)", "{n}/{denominator} ({percent} %)|{n}/{denominator}|{n}")
@@ -66,6 +67,7 @@ SHELLS: dict[str, Shell] = {
             INTERVAL,
         ),
         hide=("variable",),
+        displays=True,
     ),
     "baseline": Shell(
         (
@@ -140,6 +142,7 @@ SHELLS: dict[str, Shell] = {
             ("Down", "{n_down}"),
             ("Not distinguishable", "{n_tie}"),
             ("Median change", "{median_change}"),
+            ("Median ratio", "{median_ratio}"),
             TEST,
         ),
         hide=("variable",),
@@ -167,5 +170,36 @@ SHELLS: dict[str, Shell] = {
         (("n", "{n}"), ("Probability", "{probability}|{survival}|{cif}"), ("Median", "{median}")),
         titles={"category": "Days", "term": "Days"},
         hide=("parameter", "time"),
+    ),
+    "simon_two_stage": Shell(
+        (
+            ("p0", "{p0}"),
+            ("p1", "{p1}"),
+            ("Nominal \u03b1", "{alpha}"),
+            ("Nominal power", "{power}"),
+            ("r1/n1", "{bound1}/{size1}"),
+            ("r/n", "{bound}/{size}|{size}"),
+            ("EN(p0)", "{size_p0}"),
+            ("EN(p1)", "{size_p1}"),
+            ("PET(p0)", "{stop_p0}"),
+            ("PET(p1)", "{stop_p1}"),
+            ("Exact \u03b1", "{type1}"),
+            ("Exact power", "{exact_power}"),
+            ("Best for weights of n", "{weight_low} to {weight_high}"),
+            ("Successes/patients (%)", SHARE[1]),
+            ("Decision", "{decision}"),
+            ("Fewest successes that reject", "{critical}"),
+            ("Conditional \u03b1", "{conditional_error}"),
+            ("MLE", "{mle} %"),
+            ("UMVUE", "{umvue} %"),
+            ("Median-unbiased", "{median_unbiased} %"),
+            INTERVAL,
+            ("One-sided p", "{p}"),
+            ("P(reject p0)", "{reject}"),
+            ("P(stop after stage 1)", "{stop_early}"),
+            ("Expected n", "{expected_size}"),
+        ),
+        hide=("variable",),
+        displays=True,
     ),
 }

@@ -89,4 +89,10 @@ DISPLAYS = {
     "soc_pt": "By system organ class and preferred term",
     "worst_grade": "Worst grade per patient",
     "rates": "Rates",
+    "design": "Two-stage design: stop after n1 patients with at most r1 successes, reject p0 with more than r of n",
+    "observed": "Stages as treated and decision",
+    "estimates": "Estimates of the success probability",
+    "unplanned": "Supplementary tests: the number of patients was not the planned one",
+    "alternatives": "Designs with the same nominal error rates",
+    "characteristics": "Operating characteristics by true success probability p (exact)",
 }
