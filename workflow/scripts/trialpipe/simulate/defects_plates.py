@@ -3,7 +3,7 @@
 Addresses are those of the file. A cell of a plate's block: its line and the header of its column, the analyte's name or
 ``Sample`` (ingested, an analyte's cell is the VALUE of a row of its own). A count: its Code_Summary line and ``COUNT``.
 An attribute of a lane, which every row of the lane carries: the lane's first Code_Summary line and ``SAMPLE_ID``,
-``FOV_COUNTED`` or ``BINDING_DENSITY``. Only readings that count are touched, that is the last plate or lane of a sample,
+``FOV_COUNTED`` or ``BINDING_DENSITY``. Only readings that count are touched, the last plate or lane of a sample,
 but for the plate whose controls fail: it is the one that was read again.
 """
 
