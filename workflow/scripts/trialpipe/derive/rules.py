@@ -123,6 +123,38 @@ def parameters(rule_set: RuleSet) -> list[str]:
     return sorted(found)
 
 
+def truth(node: Mapping[str, Any], facts: Facts) -> Truth:
+    """Whether a rule without items holds: every comparison names its parameter, see ``comparisons``."""
+    return _truth(node, RuleSet("", "", {}, ()), Item("", "", "", node), facts)
+
+
+def comparisons(node: object) -> list[Mapping[str, Any]]:
+    """Every comparison of a rule without items, in order. Raises DataError for a node that is none or not complete."""
+    if not isinstance(node, Mapping):
+        raise config_error(TABLE, str(node), "is no rule", "write a comparison, e.g. {parameter: TEMP, ge: 38.5}")
+    name = _operator(node)
+    if name == "not":
+        return comparisons(node["not"])
+    if name in ("all_of", "any_of", "at_least"):
+        parts = node.get("of" if name == "at_least" else name)
+        if not isinstance(parts, list) or (name == "at_least" and not str(node[name]).isdigit()):
+            raise config_error(TABLE, str(dict(node)), "has no list of rules", "write e.g. at_least: 2 with of: [..]")
+        return [found for part in parts for found in comparisons(part)]
+    if name not in (*_COMPARE, "in") or "parameter" not in node or "baseline" in (node.get("at"), node.get("times")):
+        message = "does not compare a value of the visit with a limit"
+        raise config_error(TABLE, str(dict(node)), message, "name the parameter, e.g. {parameter: TEMP, ge: 38.5}")
+    if not (isinstance(node["in"], list) if name == "in" else _is_number(node[name])):
+        raise config_error(TABLE, str(dict(node)), "has no limit", "give a number, or a list of texts after in")
+    return [node]
+
+
+def _is_number(text: object) -> bool:
+    try:
+        return abs(float(str(text))) < float("inf")
+    except ValueError:
+        return False
+
+
 def all_of(parts: Sequence[Truth]) -> Truth:
     """Kleene conjunction; True of nothing."""
     return at_least(len(parts), parts)
