@@ -19,6 +19,7 @@ from trialpipe.simulate.parameters import Parameters
 from trialpipe.simulate.patient import Course
 
 STEP = 1 / 24
+State = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def follow(plan: Plan, drug: Drug, p: Parameters) -> tuple[Course, int | None]:
     drugs = levels(drug, plan.doses, [float(hour) for hour in hours])
     names = "target_floor target_growth kill_ec50 kill_steroids kill_rescue kill_maintenance activity_rate damage_rate"
     k = {name: p.number(name) for name in names.split()} | {"kill": plan.kill, "cap": 1.1 * plan.severity}
-    state = (plan.severity, plan.severity, plan.severity)
+    state: State = (plan.severity, plan.severity, plan.severity)
     rows = np.empty((n, 3))
     rescue: int | None = None
     for hour in range(n):
@@ -100,7 +101,7 @@ def follow(plan: Plan, drug: Drug, p: Parameters) -> tuple[Course, int | None]:
     return Course(hours, np.array(drugs), rows[:, 0], rows[:, 1], rows[:, 2]), rescue
 
 
-def _step(state: tuple[float, float, float], drug: float, more: float, k: dict[str, float]) -> tuple[float, ...]:
+def _step(state: State, drug: float, more: float, k: dict[str, float]) -> State:
     target, activity, damage = state
     kill = k["kill"] * drug / (k["kill_ec50"] + drug) + k["kill_steroids"] + more
     growth = k["target_growth"] * (1 - target / k["cap"])

@@ -12,13 +12,22 @@ import argparse
 import importlib
 from pathlib import Path
 
-from trialpipe.simulate import bioplex, defects, defects_assay, defects_ecrf, ecrf, pk, truth
+from trialpipe.simulate import defects, truth
 from trialpipe.simulate.parameters import FOLDER, Parameters, read_parameters
-from trialpipe.simulate.raw import Table
 
-# name in the parameter file -> module
-COURSES = {"primary_hlh": "trialpipe.simulate.course_primary_hlh"}
-WRITERS = {"french_csv": "trialpipe.simulate.write_french_csv", "bioplex": "trialpipe.simulate.write_bioplex"}
+# name in the parameter file -> modules of the patients' course and of what is delivered about them
+COURSES = {
+    "primary_hlh": ("trialpipe.simulate.course_primary_hlh", "trialpipe.simulate.delivery_primary_hlh"),
+    "oral_primary_hlh": ("trialpipe.simulate.course_oral_primary_hlh", "trialpipe.simulate.delivery_oral_primary_hlh"),
+}
+WRITERS = {
+    "french_csv": "trialpipe.simulate.write_french_csv",
+    "bioplex": "trialpipe.simulate.write_bioplex",
+    "odm": "trialpipe.simulate.write_odm",
+    "point_csv": "trialpipe.simulate.write_point_csv",
+    "xponent": "trialpipe.simulate.write_xponent",
+    "rcc": "trialpipe.simulate.write_rcc",
+}
 
 
 def simulate(p: Parameters, n: int, seed: int, out: Path) -> set[str]:
@@ -26,18 +35,18 @@ def simulate(p: Parameters, n: int, seed: int, out: Path) -> set[str]:
 
     The truth is complete before the first defect is planted.
     """
-    patients = importlib.import_module(COURSES[p.course]).patients(p, n, seed)
-    forms = ecrf.forms(p, seed, patients)
-    results, sheets = pk.results(p, seed, patients), bioplex.plates(p, seed, patients)
-    for name, rows in truth.tables(p, patients, [results, *sheets]).items():
+    course, deliveries = (importlib.import_module(name) for name in COURSES[p.course])
+    patients = course.patients(p, n, seed)
+    delivery = deliveries.make(p, seed, patients)
+    for name, rows in delivery.truth.items():
         truth.write(name, rows, out / "truth")
     by_number = {patient.number: patient for patient in patients}
-    forge = defects.Forge(by_number, {**forms, defects_assay.PK_FORM: results}, sheets, p.date("data_cutoff").year)
-    planted, absent = defects.plant(p, seed, forge, {**defects_ecrf.MAKERS, **defects_assay.MAKERS})
+    year = p.date("data_cutoff").year
+    forge = defects.Forge(by_number, delivery.forms, delivery.sheets, year, delivery.touched)
+    planted, absent = defects.plant(p, seed, forge, delivery.makers)
     truth.write("defects", planted, out / "truth")
-    deliveries: dict[str, list[Table]] = {"french_csv": [*forms.values(), results], "bioplex": sheets}
     for writer in p.writers:
-        importlib.import_module(WRITERS[writer]).write(deliveries[writer], out)
+        importlib.import_module(WRITERS[writer]).write(delivery.files[writer], out)
     return absent
 
 

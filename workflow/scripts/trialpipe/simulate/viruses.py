@@ -1,4 +1,4 @@
-"""Viral PCRs at inclusion and weekly under treatment: negative, reactivated, first positive, rising, without a baseline.
+"""Viral PCRs at inclusion and weekly under treatment: negative, newly positive, rising, without a baseline.
 
 A found load is either clearly higher than at baseline (30 times) or about the same, so that a rise by a factor of ten
 is never a matter of measurement.
