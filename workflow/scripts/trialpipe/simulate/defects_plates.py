@@ -212,18 +212,17 @@ def _dense(lane: Lane, rng: np.random.Generator) -> str:
 
 
 def _linearity(forge: Forge, rng: np.random.Generator) -> list[Cell]:
-    """The three strongest positive controls hardly above background: log counts no longer follow the concentration."""
+    """Counts of the first and fourth positive control interchanged: their mean stays, the line is lost."""
     found = _lanes(forge)
     if not found:
         return []
     lane = found[int(rng.integers(len(found)))]
-    positives = [row for row in lane.rows if row.tags["kind"] == "Positive"][:3]
-    cells = []
-    for row in positives:
-        cell = forge.put(lane, row, "Count", str(int(rng.integers(15, 60))))
-        cells.append(Cell(lane, row, "COUNT", cell.original, cell.planted))
+    positives = [row for row in lane.rows if row.tags["kind"] == "Positive"]
+    first, fourth = positives[0], positives[3]
+    texts = fourth.cells["Count"], first.cells["Count"]
+    cells = [forge.put(lane, row, "Count", text) for row, text in zip((first, fourth), texts, strict=True)]
     _touch(forge, lane)
-    return cells
+    return [Cell(lane, cell.row, "COUNT", cell.original, cell.planted) for cell in cells]
 
 
 def _lane_sample_unknown(forge: Forge, rng: np.random.Generator) -> list[Cell]:
