@@ -41,7 +41,7 @@ NEGATIVE = {
 }  # fmt: skip
 # scores whose true values are told
 ISG6 = ("IFI27", "IFI44L", "IFIT1", "ISG15", "RSAD2", "SIGLEC1")
-KIM28 = tuple(gene for gene in GENES if gene != "CXCL9")
+ISG28 = tuple(gene for gene in GENES if gene != "CXCL9")
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,8 @@ def truth(p: Parameters, seed: int, patients: list[Patient], tables: list[Table]
     """One row per sample and item, controls included (subject and visit empty).
 
     ``item``: a gene (``value``: expected count in a lane of factor 1 and input 1) or a score of these true levels
-    against all controls run: ISG6 (median of the fold changes over the controls' medians), KIM28_GEOMEAN (geometric
-    mean of the levels over that of the controls) and KIM28_Z (sum of z-scores of log2 levels, SD with n - 1).
-    ``lanes``: how often the sample was run.
+    against all controls run: ISG6 and CXCL9FC (median of the fold changes over the controls' medians), ISG28 (sum of
+    z-scores of log2 levels, SD with n - 1). ``lanes``: how often the sample was run.
     """
     runs: dict[str, int] = {}
     donors: dict[str, Donor] = {}
@@ -141,14 +140,10 @@ def level(p: Parameters, seed: int, donor: Donor, gene: str) -> float:
 
 
 def _scores(own: dict[str, float], controls: list[dict[str, float]]) -> dict[str, float]:
-    folds = [own[gene] / float(np.median([c[gene] for c in controls])) for gene in ISG6]
-    logs = {gene: np.log2([c[gene] for c in controls]) for gene in KIM28}
-    away = {gene: float(np.log2(own[gene]) - logs[gene].mean()) for gene in KIM28}
-    return {
-        "ISG6": float(np.median(folds)),
-        "KIM28_GEOMEAN": float(2 ** np.mean(list(away.values()))),
-        "KIM28_Z": float(sum(away[gene] / logs[gene].std(ddof=1) for gene in KIM28)),
-    }
+    folds = {gene: own[gene] / float(np.median([c[gene] for c in controls])) for gene in (*ISG6, "CXCL9")}
+    logs = {gene: np.log2([c[gene] for c in controls]) for gene in ISG28}
+    away = [float((np.log2(own[gene]) - logs[gene].mean()) / logs[gene].std(ddof=1)) for gene in ISG28]
+    return {"ISG6": float(np.median([folds[gene] for gene in ISG6])), "ISG28": sum(away), "CXCL9FC": folds["CXCL9"]}
 
 
 def _cartridges(p: Parameters, taken: list[Taken]) -> list[list[Donor]]:
