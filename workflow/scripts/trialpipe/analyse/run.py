@@ -34,6 +34,7 @@ KINDS = {
     "categories_by_visit": "trialpipe.analyse.categories_by_visit",
     "adverse_events": "trialpipe.analyse.adverse_events",
     "baseline": "trialpipe.analyse.baseline",
+    "deviations": "trialpipe.analyse.deviations",
     "flow": "trialpipe.analyse.flow",
     "populations": "trialpipe.analyse.populations",
     "planned": "trialpipe.analyse.planned",

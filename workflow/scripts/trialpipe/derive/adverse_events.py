@@ -1,4 +1,4 @@
-"""ADAE: one row per adverse event, with a flag per analysis window.
+"""ADAE: one row per adverse event, with a flag per analysis window and per list of preferred terms.
 
 A partial start counts as its first possible day, but not before the first dose if the event may have started after
 it and was not over before it; an unknown start is inside a window unless its end is known to be before. A partial end
@@ -7,6 +7,7 @@ counts as its last possible day. Window bounds are included.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -19,7 +20,9 @@ from trialpipe.derive import days
 from trialpipe.derive.milestones import DEATH, cutoff_day
 from trialpipe.derive.records import tail, usable
 from trialpipe.derive.subjects import Subject, subjects
-from trialpipe.io.contracts import ADAE, Column
+from trialpipe.io.contracts import ADAE, Column, Contract
+from trialpipe.io.errors import DataError
+from trialpipe.io.reference import rows as reference_rows
 from trialpipe.io.sdtm import date_columns
 
 _COPIED = ("AETERM", "AEDECOD", "AEBODSYS", "AETOXGR", "AESER", "AEREL", "AEOUT")
@@ -45,7 +48,7 @@ def run(
     derived: Mapping[str, pd.DataFrame],
     reference: Mapping[str, object],
 ) -> pd.DataFrame:
-    """ADAE with one flag (Y or N) per declared window."""
+    """ADAE with one flag (Y or N) per declared window and per list of preferred terms."""
     spec = next(d for d in protocol.datasets if d.id == dataset)
     assert isinstance(spec, AdverseEventsDataset)
     cutoff = cutoff_day(protocol)
@@ -53,6 +56,7 @@ def run(
     records = usable(clean[spec.domain], "AESTDTC", cutoff)
     copied = {name: days.texts(days.column(records, name)) for name in _COPIED}
     dates = _dates(records)
+    lists = {entry.variable: listed(entry.table) for entry in spec.lists}
     rows: list[dict[str, object]] = []
     for i, (usubjid, row_id) in enumerate(zip(records["USUBJID"], records["row_id"], strict=True)):
         subject = people.get(usubjid)
@@ -75,9 +79,40 @@ def run(
         }
         row.update({name: values[i] for name, values in copied.items()})
         row.update({name: "Y" if flag else "N" for name, (flag, _) in flags.items()})
+        row.update({name: _member(copied["AEDECOD"][i], terms) for name, terms in lists.items()})
         rows.append(row)
-    columns = (Column(w.variable, "text", w.label, nullable=False) for w in spec.windows)
-    return days.frame(rows, ADAE.with_columns(*columns))
+    return days.frame(rows, contract(spec))
+
+
+def contract(spec: AdverseEventsDataset) -> Contract:
+    """ADAE with the flags the dataset declares; that of a list is null for an event without a preferred term."""
+    windows = (Column(w.variable, "text", w.label, nullable=False) for w in spec.windows)
+    return ADAE.with_columns(*windows, *(Column(entry.variable, "text", entry.label) for entry in spec.lists))
+
+
+def listed(table: str) -> frozenset[str]:
+    """Folded preferred terms of a table in resources/reference. Raises DataError if it is absent or has no terms."""
+    cure = "name a file of resources/reference with a column term"
+    try:
+        terms = [row.get("term") for row in reference_rows(table)]
+    except FileNotFoundError:
+        raise DataError("protocol.yaml", None, "lists.table", table, "is not in resources/reference", cure) from None
+    found = frozenset(folded(term) for term in terms if term)
+    if not found:
+        raise DataError("protocol.yaml", None, "lists.table", table, "has no terms", cure)
+    return found
+
+
+def folded(term: str) -> str:
+    """A term without case, accents and repeated spaces."""
+    plain = unicodedata.normalize("NFKD", term)
+    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).casefold().split())
+
+
+def _member(term: str | None, terms: frozenset[str]) -> str | None:
+    if term is None:
+        return None
+    return "Y" if folded(term) in terms else "N"
 
 
 def _dates(records: pd.DataFrame) -> tuple[list, ...]:
@@ -131,9 +166,10 @@ def inside(event: Onset, window: AEWindow, subject: Subject) -> tuple[bool, str 
         return False, None
     first = opening.high if opening.low is None else opening.low
     closings = [moment.high for moment in map(subject.moment, window.ends) if moment is not None]
+    closings += [moment.high - 1 for moment in map(subject.moment, window.before) if moment is not None]
     if window.until is not None:
         closings.append(first + window.until)
-    last = min(closings, default=None)
+    last = min(closings) + (window.extend or 0) if closings else None
     if event.start is None:
         over = event.end is not None and event.end < first
         return not over, None if over else f"counted in {window.id}"

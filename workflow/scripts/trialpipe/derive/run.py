@@ -11,7 +11,7 @@ from trialpipe.config.datasets import AdverseEventsDataset
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.io import contracts
-from trialpipe.io.contracts import Column, Contract
+from trialpipe.io.contracts import Contract
 
 KINDS = {
     "adsl": "trialpipe.derive.adsl",
@@ -21,6 +21,8 @@ KINDS = {
     "response_time": "trialpipe.derive.response_time",
     "reactivation": "trialpipe.derive.reactivation",
     "infections": "trialpipe.derive.infections",
+    "criteria": "trialpipe.derive.criteria",
+    "eligibility": "trialpipe.derive.eligibility",
     "adverse_events": "trialpipe.derive.adverse_events",
     "time_to_event": "trialpipe.derive.tte",
     "state": "trialpipe.derive.state",
@@ -63,14 +65,14 @@ def contract_for(dataset: str, protocol: Protocol) -> Contract:
     if kind == "adsl":
         built: Contract = import_module(KINDS[kind]).contract(protocol)
         return built
-    if kind in ("findings", "concentrations"):
+    if kind in ("findings", "concentrations", "criteria", "eligibility"):
         extended: Contract = import_module(KINDS[kind]).CONTRACT
         return extended
     if kind == "adverse_events":
         entry = next(d for d in protocol.datasets if d.id == dataset)
         assert isinstance(entry, AdverseEventsDataset)
-        flags = (Column(w.variable, "text", w.label, nullable=False) for w in entry.windows)
-        return contracts.ADAE.with_columns(*flags)
+        flagged: Contract = import_module(KINDS[kind]).contract(entry)
+        return flagged
     return _PLAIN[kind]
 
 

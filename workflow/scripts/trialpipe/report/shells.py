@@ -108,6 +108,7 @@ SHELLS: dict[str, Shell] = {
         ),
         hide=("variable",),
     ),
+    "deviations": Shell((SHARE,), titles={"parameter": "Criterion", "category": "Patients"}, hide=("variable",)),
     "fine_gray": Shell(RATIO),
     "flow": Shell((("Patients", "{n}"),)),
     "in_bands": Shell(
