@@ -25,7 +25,7 @@ def test_registered_outcomes_are_configured_to_the_letter(trial: str) -> None:
         for o in configured(trial).outcomes
         if o.registered and o.registered.role in ("primary", "secondary")
     ]
-    assert [[r.role, r.title, r.time_frame] for r in found] == REGISTRY[trial]["registered"]
+    assert sorted([r.role, r.title, r.time_frame] for r in found) == sorted(REGISTRY[trial]["registered"])
 
 
 @pytest.mark.parametrize("trial", sorted(REGISTRY))

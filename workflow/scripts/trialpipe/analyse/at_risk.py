@@ -23,15 +23,23 @@ def spans(subjects: pd.DataFrame, window: AEWindow, protocol: Protocol) -> pd.Da
     """
     names = {m.id: m.variable for m in protocol.milestones}
     start = _bound(subjects, names[window.start], "LO")
-    ends = [_bound(subjects, names[milestone], "HI") for milestone in window.ends]
+    closings = [_bound(subjects, names[milestone], "HI") for milestone in window.ends]
+    closings += [_bound(subjects, names[milestone], "HI") - _DAY for milestone in window.before]
+    if window.until is not None:
+        closings.append(start + window.until * _DAY)
+    ends = [pd.to_datetime(subjects[protocol.last_alive.variable])]
+    if closings:
+        ends.append(_first(closings) + (window.extend or 0) * _DAY)
     if DEATH in names:
         ends.append(_bound(subjects, names[DEATH], "HI"))
-    ends.append(pd.to_datetime(subjects[protocol.last_alive.variable]))
-    if window.until is not None:
-        ends.append(start + window.until * _DAY)
-    end = pd.concat([one.rename(str(i)) for i, one in enumerate(ends)], axis=1).min(axis=1)
+    end = _first(ends)
     frame = pd.DataFrame({"USUBJID": subjects["USUBJID"], "START": start, "END": end})
     return frame[start.notna() & end.notna()]
+
+
+def _first(dates: list[pd.Series]) -> pd.Series:
+    """The earliest date per row."""
+    return pd.concat([one.rename(str(i)) for i, one in enumerate(dates)], axis=1).min(axis=1)
 
 
 def first_events(events: pd.DataFrame) -> pd.DataFrame:
@@ -47,9 +55,12 @@ def months(spans: pd.DataFrame, first: pd.DataFrame) -> tuple[float, list[str]]:
     stop = pd.to_datetime(spans["USUBJID"].map(onset)).clip(lower=spans["START"])
     stop = stop.where(~spans["USUBJID"].isin(unknown), spans["START"])
     end = spans["END"].where(stop.isna() | (stop > spans["END"]), stop)
-    days = int(((end - spans["START"]) / _DAY).clip(lower=0).sum())
+    days = ((end - spans["START"]) / _DAY).clip(lower=0)
     notes = [f"{len(unknown)} patient(s) with an unknown start: no time at risk"] if unknown else []
-    return days / DAYS_PER_MONTH, notes
+    at_once = int(((days == 0) & spans["USUBJID"].isin(set(onset.index) - unknown)).sum())
+    if at_once:
+        notes.append(f"{at_once} patient(s) with the event on the first day: no time at risk")
+    return int(days.sum()) / DAYS_PER_MONTH, notes
 
 
 def _bound(subjects: pd.DataFrame, name: str, which: str) -> pd.Series:

@@ -29,28 +29,35 @@ class Reading(NamedTuple):
 
 
 def run(analysis: PairedChange, context: Context) -> list[dict[str, Any]]:
-    """One cell per parameter and group: pairs, signs, median change of detected pairs, exploratory p-value."""
+    """One cell per parameter, visit and group: pairs, signs, median change of detected pairs, exploratory p-value."""
     found: list[dict[str, Any]] = []
     for parameter in parameters(context, analysis.parameters):
-        for group in context.groups:
-            found += _cell(analysis, context, parameter, group)
+        for visit in analysis.visit:
+            for group in context.groups:
+                found += _cell(analysis.base_visit, visit, context, parameter, group)
     return found
 
 
-def _cell(analysis: PairedChange, context: Context, parameter: str, group: Group) -> list[dict[str, Any]]:
+def _cell(base_visit: str, visit: str, context: Context, parameter: str, group: Group) -> list[dict[str, Any]]:
     from trialpipe.stats.describe import quantile
     from trialpipe.stats.ranks import signed_rank
 
     data = context.of(group)
     before, after = (
-        analysed(data, parameter, visit).drop_duplicates("USUBJID").set_index("USUBJID")
-        for visit in (analysis.base_visit, analysis.visit)
+        analysed(data, parameter, label).drop_duplicates("USUBJID").set_index("USUBJID")
+        for label in (base_visit, visit)
     )
     patients = [usubjid for usubjid in before.index if usubjid in after.index]
-    base, late = _readings(before.loc[patients]), _readings(after.loc[patients])
-    ratio = all(reading.high > 0 and (reading.low > 0 or not reading.exact) for reading in [*base, *late])
+    # concentrations start at 0; a score of differences has no least value
+    measured = data.loc[data["PARAMCD"] == parameter, ["AVAL", "LLOQ", "ULOQ"]]
+    floor = -math.inf if bool((measured < 0).to_numpy().any()) else 0.0
+    base, late = _readings(before.loc[patients], floor), _readings(after.loc[patients], floor)
+    ratio = floor == 0 and all(
+        reading.high > 0 and (reading.low > 0 or not reading.exact) for reading in [*base, *late]
+    )
     gaps = np.array([gap(a, b, ratio) for a, b in zip(base, late, strict=True)], float)
-    changes = np.array([b.low - a.low for a, b in zip(base, late, strict=True) if a.exact and b.exact], float)
+    exact = [(a.low, b.low) for a, b in zip(base, late, strict=True) if a.exact and b.exact]
+    changes = np.array([b - a for a, b in exact], float)
     _, p, used = signed_rank(gaps)
     stats: dict[str, Value] = {
         "n": len(patients),
@@ -62,6 +69,8 @@ def _cell(analysis: PairedChange, context: Context, parameter: str, group: Group
         else Undefined(NOT_ESTIMABLE, "no pair with both values in the range of quantification"),
         "p": p if used else Undefined(NOT_ESTIMABLE, "no pair that can be told apart"),
     }
+    if ratio and exact:
+        stats["median_ratio"] = quantile(np.array([b / a for a, b in exact], float), 0.5)
     note = (
         None if len(changes) == len(patients) else f"median change of {len(changes)} pair(s) with both values in range"
     )
@@ -82,20 +91,20 @@ def _cell(analysis: PairedChange, context: Context, parameter: str, group: Group
         group=group.label,
         parameter=parameter,
         variable="CHG",
-        visit=analysis.visit,
-        base_visit=analysis.base_visit,
+        visit=visit,
+        base_visit=base_visit,
     )
 
 
-def _readings(frame: pd.DataFrame) -> list[Reading]:
+def _readings(frame: pd.DataFrame, floor: float) -> list[Reading]:
     columns = (frame["AVAL"], frame["CENS"], frame["LLOQ"], frame["ULOQ"])
-    return [reading(*row) for row in zip(*columns, strict=True)]
+    return [reading(*row, floor) for row in zip(*columns, strict=True)]
 
 
-def reading(value: float, censored: str, lloq: float, uloq: float) -> Reading:
-    """Interval of a value: below the lower limit, above the upper one, or exact. Values are not negative."""
+def reading(value: float, censored: str, lloq: float, uloq: float, floor: float = 0.0) -> Reading:
+    """Interval of a value: from ``floor`` to below the lower limit, above the upper one, or exact."""
     if censored == "left":
-        return Reading(0.0, float(lloq), False)
+        return Reading(floor, float(lloq), False)
     if censored == "right":
         return Reading(float(uloq), math.inf, False)
     return Reading(float(value), float(value), True)

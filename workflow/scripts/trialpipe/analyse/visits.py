@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from trialpipe.analyse.context import Context
-from trialpipe.config.datasets import FindingsDataset
+from trialpipe.config.datasets import ConcentrationsDataset, FindingsDataset
 from trialpipe.config.protocol import Visit
 
 DEATH = "death"
+_BY_VISIT = (FindingsDataset, ConcentrationsDataset)
 
 
 def parameters(context: Context, wanted: Sequence[str]) -> list[str]:
@@ -18,7 +19,7 @@ def parameters(context: Context, wanted: Sequence[str]) -> list[str]:
     if wanted:
         return list(wanted)
     for entry in context.protocol.datasets:
-        if isinstance(entry, FindingsDataset) and entry.id == context.dataset:
+        if isinstance(entry, _BY_VISIT) and entry.id == context.dataset:
             return [parameter.code for parameter in entry.parameters]
     return list(dict.fromkeys(context.data["PARAMCD"].sort_values()))
 
@@ -31,7 +32,7 @@ def analysed(frame: pd.DataFrame, parameter: str, visit: str) -> pd.DataFrame:
 def visit_of(context: Context, dataset: str, label: str) -> Visit | None:
     """The protocol's visit of that label in the dataset's visit set; None if it is not declared."""
     for entry in context.protocol.datasets:
-        if isinstance(entry, FindingsDataset) and entry.id == dataset:
+        if isinstance(entry, _BY_VISIT) and entry.id == dataset:
             sets = [s for s in context.protocol.visit_sets if s.id == entry.visits]
             return next((v for s in sets for v in s.visits if v.label == label), None)
     return None

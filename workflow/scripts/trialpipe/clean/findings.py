@@ -28,6 +28,7 @@ class Source:
     result: str
     type: str = "number"
     codelist: str | None = None
+    words: str | None = None
     unit: str | None = None
     unit_item: str | None = None
     low: str | None = None
@@ -81,6 +82,7 @@ def _wide(test: Test) -> Source:
         test.result,
         test.type,
         test.codelist,
+        test.words,
         test.unit,
         test.unit_item,
         test.low,
@@ -108,6 +110,7 @@ def _long(reader: Reader, long: LongTest, raw: Raw) -> list[Source] | None:
         Source(
             code,
             long.result,
+            words=long.words,
             unit=long.unit,
             unit_item=long.unit_item,
             limits=tuple(limits),
@@ -160,6 +163,10 @@ def _word(reader: Reader, record: Record, source: Source, text: str, stem: str) 
 
 
 def _number(reader: Reader, record: Record, source: Source, info: TestInfo, text: str, stem: str) -> None:
+    word = reader.codes(source.words).get(text) if source.words is not None else None
+    if word is not None:
+        record.values |= {f"{stem}STRESC": word, f"{stem}CENS": "none"}
+        return
     units = reader.context.reference.units
     found = numbers.parse(
         text, reader.dialect.decimal, reader.dialect.missing, lambda unit: units.canonical(unit, info.code) is not None

@@ -108,7 +108,9 @@ def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault
     names: list[tuple[tuple[str | int, ...], str | None]]
     names = [((*at, "competing"), name) for name in getattr(entry, "competing", ())]
     if entry.kind == "adverse_events":
-        names += [((*at, "windows", j), name) for j, w in enumerate(entry.windows) for name in (w.start, *w.ends)]
+        names += [
+            ((*at, "windows", j), name) for j, w in enumerate(entry.windows) for name in (w.start, *w.ends, *w.before)
+        ]
     if entry.kind == "infections":
         names += [((*at, "start"), entry.start), *(((*at, "ends"), name) for name in entry.ends)]
     faults += _each("protocol", "milestone", milestone_names(protocol), names)

@@ -66,14 +66,18 @@ class AdverseEventsDataset(Strict):
 
 
 class AEWindow(Strict):
-    """Events count from ``start`` until the first of ``ends`` (milestones) or ``until`` elapsed days."""
+    """Events count from ``start`` until the first of ``ends`` (milestones, their day included), the day before a
+    milestone of ``before``, or ``until`` elapsed days; ``extend`` adds days to whichever comes first.
+    """
 
     id: Name
     variable: Variable = Field(description="flag in ADAE, e.g. TRTEMFL")
     label: Text
     start: Name
     ends: Names = ()
+    before: Names = ()
     until: Duration | None = None
+    extend: Duration | None = None
 
 
 class TermList(Strict):

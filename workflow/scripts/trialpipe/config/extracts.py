@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trialpipe.config.names import Domain, Name, Variable, Where
 from trialpipe.config.types import OneOrMany, RelPath, Strict, Text
@@ -44,8 +44,8 @@ class Form(Strict):
     """One raw table: one file, or several files of one layout."""
 
     id: Name
-    files: OneOrMany[RelPath]
-    sheet: Text | None = None
+    files: OneOrMany[RelPath] = Field((), description="default: the files of the source")
+    sheet: Text | None = Field(None, description="sheet of a workbook, item group (ItemGroupOID) of an ODM file")
     ignore: tuple[Item, ...] = Field((), description="columns that are read but map to nothing")
     privacy: Privacy = Field(default_factory=lambda: Privacy.model_validate({}))
 
@@ -54,10 +54,19 @@ class Source(Strict):
     """A delivery: e-CRF, biobank, PK laboratory."""
 
     id: Name
+    files: OneOrMany[RelPath] = Field((), description="files of every form that names none of its own")
     label: Text
     reader: Text = Field(description="name in the ingest table: delimited, workbook, bioplex, ...")
     dialect: Dialect = Field(default_factory=lambda: Dialect.model_validate({}))
     forms: tuple[Form, ...]
+
+    @model_validator(mode="after")
+    def _files(self) -> Source:
+        if not self.files and any(not form.files for form in self.forms):
+            raise ValueError("a form needs files, its own or those of its source")
+        forms = tuple(form if form.files else form.model_copy(update={"files": self.files}) for form in self.forms)
+        object.__setattr__(self, "forms", forms)
+        return self
 
 
 class Value(Strict):
@@ -82,6 +91,7 @@ class Test(Strict):
     result: Item
     type: Literal["number", "text", "code"] = "number"
     codelist: Text | None = None
+    words: Text | None = Field(None, description="code list of results in words beside numbers, e.g. negative")
     unit: Text | None = None
     unit_item: Item | None = None
     low: Item | None = Field(None, description="lower limit of normal, in the result's unit")
@@ -96,6 +106,7 @@ class LongTest(Strict):
     code: Item
     codelist: Text
     result: Item
+    words: Text | None = Field(None, description="code list of results in words beside numbers, e.g. negative")
     unit: Text | None = None
     unit_item: Item | None = None
     lloq: Item | None = None
