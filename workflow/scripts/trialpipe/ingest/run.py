@@ -13,10 +13,12 @@ from trialpipe.ingest import ages, privacy
 from trialpipe.ingest.common import nearest, stack
 from trialpipe.io.errors import DataError
 
-# reader name in extracts.yaml -> module with read(path, rel, dialect)
+# reader name in extracts.yaml -> module with read(path, rel, dialect), or with read_all(paths, rels, dialect)
+# where a later file changes what an earlier one says
 READERS = {
     "bioplex": "trialpipe.ingest.bioplex",
     "delimited": "trialpipe.ingest.delimited",
+    "odm": "trialpipe.ingest.odm",
     "workbook": "trialpipe.ingest.workbook",
 }
 RULES = Path(__file__).resolve().parents[4] / "resources" / "reference" / "privacy_rules.csv"
@@ -35,11 +37,15 @@ def ingest(source: Mapping[str, Any], root: Path, form: str, rules: Path = RULES
     if reader not in READERS:
         cure = f"readers are {', '.join(READERS)}"
         raise DataError("extracts.yaml", None, "reader", reader, "is no reader", cure)
-    read = importlib.import_module(READERS[reader]).read
+    module = importlib.import_module(READERS[reader])
     dialect = _dialect(source, spec)
     files = [spec["files"]] if isinstance(spec["files"], str) else spec["files"]
-    tables = [read(_locate(root, rel), rel, dialect) for rel in files]
-    return privacy.gate(stack(tables), privacy.load_rules(rules), _keep(spec, dialect))
+    paths = [_locate(root, rel) for rel in files]
+    if hasattr(module, "read_all"):
+        table = module.read_all(paths, files, dialect)
+    else:
+        table = stack([module.read(path, rel, dialect) for path, rel in zip(paths, files, strict=True)])
+    return privacy.gate(table, privacy.load_rules(rules), _keep(spec, dialect))
 
 
 def _form(source: Mapping[str, Any], form: str) -> Mapping[str, Any]:
