@@ -18,6 +18,7 @@ DRAWINGS = {
     "response_by_visit": "trialpipe.figures.response",
     "describe_by_visit": "trialpipe.figures.by_visit",
     "flow": "trialpipe.figures.flow",
+    "simon_two_stage": "trialpipe.figures.two_stage",
 }
 
 
