@@ -14,7 +14,7 @@ from trialpipe.io.errors import DataError
 
 START, END, TEXT = "start", "end", "text"
 Event = tuple[str, str, dict[str, str], int]
-"""(START or END, element name, attributes, line) or (TEXT, text, {}, line)."""
+"""(START, element name, attributes, line), (END, element name, {}, 0) or (TEXT, text, {}, line)."""
 DEPTH = 64
 TOKEN = 8 << 20
 _CHUNK = 1 << 16
@@ -67,6 +67,7 @@ class _Feed:
         self._found: list[Event] = []
         self._depth = 0
         self._space = ""
+        self._names: dict[str, str] = {}
         self._fed = 0
         self._done = False
         self.wanted = _CHUNK
@@ -119,14 +120,16 @@ class _Feed:
         elif self._depth > DEPTH:
             message = f"elements are nested deeper than {DEPTH}"
             raise DataError(self._rel, self._line, None, None, message, "no ODM file is; export it again")
-        if " " in "".join(attributes):
-            attributes = {self._name(key): value for key, value in attributes.items()}
+        for key in attributes:
+            if " " in key:
+                attributes = {self._name(key): value for key, value in attributes.items()}
+                break
         self._found.append((START, self._name(name), attributes, self._line))
 
     def _end(self, name: str) -> None:
         self._depth -= 1
         self._done = self._depth == 0
-        self._found.append((END, self._name(name), {}, self._line))
+        self._found.append((END, self._name(name), {}, 0))
 
     def _text(self, text: str) -> None:
         self._found.append((TEXT, text, {}, self._line))
@@ -138,8 +141,12 @@ class _Feed:
             raise DataError(self._rel, self._line, None, None, message, "give an ODM-XML 1.3 export")
 
     def _name(self, name: str) -> str:
-        space, _, bare = name.rpartition(" ")
-        return bare if space == self._space or space.startswith(_CDISC) else name if space else bare
+        known = self._names.get(name)
+        if known is None:
+            space, _, bare = name.rpartition(" ")
+            own = space in ("", self._space) or space.startswith(_CDISC)
+            known = self._names[name] = bare if own else name
+        return known
 
     def _doctype(self, *_: str | int | None) -> None:
         # before any of its declarations is looked at; without one there are no entities but the five of XML

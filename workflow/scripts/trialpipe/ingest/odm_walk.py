@@ -90,7 +90,10 @@ class Metadata:
     audits: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def walk(path: Path, rel: str, meta: Metadata) -> Iterator[tuple[str, Node]]:
+Told = tuple[str, Node]
+
+
+def walk(path: Path, rel: str, meta: Metadata) -> Iterator[Told]:
     """Data elements in document order; definitions met on the way are added to ``meta``.
 
     Yields (ROOT, the ODM element), (OPEN, element) at the start of SubjectData ... ItemGroupData, (SITE, subject)
@@ -127,29 +130,30 @@ class _Walker:
         self._audit_id: str | None = None
         self._definition = self._coded = self._group = ""
 
-    def start(self, name: str, attrs: dict[str, str], line: int) -> Iterator[tuple[str, Node]]:
+    def start(self, name: str, attrs: dict[str, str], line: int) -> tuple[Told, ...]:
         parent = self._stack[-1]
         self._stack.append(name)
         if name in LEVELS or is_item(name):
             node = self._node(name, attrs, line)
             self._nodes.append(node)
             if name in LEVELS:
-                yield OPEN, node
-            elif name != "ItemData":
+                return ((OPEN, node),)
+            if name != "ItemData":
                 self._capture()
         elif name == "SiteRef" and parent == "SubjectData":
             self._nodes[-1].site = attrs.get("LocationOID")
-            yield SITE, self._nodes[-1]
+            return ((SITE, self._nodes[-1]),)
         elif name == "MeasurementUnitRef":
             self._unit_ref(parent, attrs.get("MeasurementUnitOID"))
         elif name == "AuditRecord" or parent == "AuditRecord":
             self._audit_start(name, parent, attrs)
         elif name == "ODM":
-            yield ROOT, Node(name, attrs, None, line, ())
+            return ((ROOT, Node(name, attrs, None, line, ())),)
         else:
             self._define(name, parent, attrs, line)
+        return ()
 
-    def end(self, name: str) -> Iterator[tuple[str, Node]]:
+    def end(self, name: str) -> tuple[Told, ...]:
         text = self._captured()
         self._stack.pop()
         parent = self._stack[-1]
@@ -157,17 +161,16 @@ class _Walker:
             node = self._nodes.pop()
             if name != "ItemData":
                 node.value = text if name == "ItemDataString" else (text or "").strip()
-            yield ITEM, node
-            if node.attrs.get("AuditRecordID"):
-                yield AUDIT, node
-        elif name in LEVELS:
+            return ((ITEM, node), (AUDIT, node)) if "AuditRecordID" in node.attrs else ((ITEM, node),)
+        if name in LEVELS:
             self._nodes.pop()
         elif name == "AuditRecord":
-            yield from self._audit_end(parent)
+            return self._audit_end(parent)
         elif parent == "AuditRecord" and name in _AUDITED and self._audit is not None and text is not None:
             self._audit[_AUDITED[name]] = text.strip()
         elif name == "TranslatedText" and text is not None:
             self._translated(parent, text.strip())
+        return ()
 
     def text(self, text: str, line: int) -> None:
         if self._text is not None and len(self._stack) == self._text_at:
@@ -211,14 +214,15 @@ class _Walker:
         elif name in _AUDITED:
             self._capture()
 
-    def _audit_end(self, parent: str) -> Iterator[tuple[str, Node]]:
+    def _audit_end(self, parent: str) -> tuple[Told, ...]:
         audit, self._audit = self._audit, None
         if parent == "AuditRecords":
             if self._audit_id and audit is not None:
                 self._meta.audits[self._audit_id] = audit
         elif self._nodes and (parent in LEVELS or is_item(parent)):
             self._nodes[-1].audit = audit
-            yield AUDIT, self._nodes[-1]
+            return ((AUDIT, self._nodes[-1]),)
+        return ()
 
     def _define(self, name: str, parent: str, attrs: dict[str, str], line: int) -> None:
         oid = attrs.get("OID", "")
