@@ -11,9 +11,9 @@ from trialpipe.config.protocol import SimonDesign
 from trialpipe.stats import simon
 from trialpipe.stats.simon import Candidate, TwoStage
 
-EXACT = "Exact binomial probabilities of Simon's design (Simon 1989)"
+EXACT = "Exact binomial probabilities (Simon 1989); EN expected number of patients, PET chance to stop after stage 1"
 SEARCH = "Exact search of the design with the least expected size at p0 for every maximum size (Simon 1989)"
-ADMISSIBLE = "admissible designs of Jung et al. 2004"
+ADMISSIBLE = "admissible designs (Jung et al. 2004) minimise w n + (1 - w) EN(p0) for weights w in the range given"
 STEP, CURVE_STEP = 0.05, 0.025
 
 
@@ -38,17 +38,17 @@ def design(context: Context, spec: SimonDesign, planned: TwoStage) -> list[dict[
         faults.append(f"the exact type I error {null.promising:.4f} is above alpha")
     if other.promising < spec.power:
         faults.append(f"the exact power {other.promising:.4f} is below the nominal one")
-    note = "; ".join([_assumed(context), *faults]) or None
+    note = "; ".join(part for part in (_assumed(context), *faults) if part) or None
     manner = Manner(EXACT, note=note, data_decimals=_decimals(spec.p0, spec.p1, spec.alpha, spec.power))
     return context.cell(stats, {}, manner, variable="design", category="design")
 
 
 def _assumed(context: Context) -> str:
     """Says so if the numbers of the design are not in the protocol."""
-    words = "p0, p1, alpha, power and the bounds are ASSUMED"
+    words = "ASSUMED: p0, p1, alpha, power and the bounds"
     if context.analysis.assumed:
-        return f"{words}: {context.analysis.assumed}".rstrip(".")
-    return f"{words}, see the assumptions of this outcome" if context.outcome.assumptions else ""
+        return f"{words} ({context.analysis.assumed.rstrip('.')})"
+    return f"{words}; see the assumptions of this outcome" if context.outcome.assumptions else ""
 
 
 def _bounds(planned: TwoStage) -> dict[str, Value]:
