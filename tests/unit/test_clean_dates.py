@@ -168,3 +168,74 @@ def test_years_that_no_table_can_hold_are_no_dates(text):
 @pytest.mark.parametrize("text", ["999999", "-999999", "80000"])
 def test_elapsed_days_beyond_any_study(text):
     assert dates.elapsed(text, "1990-01-01") == dates.INVALID
+
+
+@pytest.mark.parametrize("order", ["ISO", "DMY", "MDY"])
+@pytest.mark.parametrize(
+    ("text", "date", "precision"),
+    [
+        # partialDate: cut off on the right
+        ("2024", "2024", "year"),
+        ("2024-10", "2024-10", "month"),
+        ("2024-10-12", "2024-10-12", "day"),
+        # incompleteDate: a hyphen for each missing part
+        ("2024-10--", "2024-10", "month"),
+        ("2024---12", "2024---12", "year"),
+        ("2024----", "2024", "year"),
+        ("--10-12", None, "missing"),
+        ("--10--", None, "missing"),
+        ("----12", None, "missing"),
+        ("-----", None, "missing"),
+        ("2024-13--", None, "invalid"),
+        ("2024-02-30", None, "invalid"),
+        ("2024---32", None, "invalid"),
+        # date with an offset (xs:date)
+        ("2024-10-12Z", "2024-10-12", "day"),
+        ("2024-10-12-05:00", "2024-10-12", "day"),
+        ("2024-02-30Z", None, "invalid"),
+    ],
+)
+def test_dates_of_odm(text, order, date, precision):
+    found = dates.parse(text, order)
+    assert (found.date, found.precision, found.time, found.bad_time) == (date, precision, None, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "date", "time"),
+    [
+        ("2024-10-12T08:15", "2024-10-12", "08:15"),
+        ("2024-10-12T08:15:30", "2024-10-12", "08:15"),
+        ("2024-10-12T08:15:30.123", "2024-10-12", "08:15"),
+        ("2024-10-12T08:15:30Z", "2024-10-12", "08:15"),
+        ("2024-10-12T23:15:30+02:00", "2024-10-12", "23:15"),
+        ("2024-10-12T00:15-05:00", "2024-10-12", "00:15"),
+        # partialDatetime, incompleteDatetime
+        ("2024-10-12T08", "2024-10-12", None),
+        ("2024-10-12T08:15:-", "2024-10-12", "08:15"),
+        ("2024-10-12T08:-:-", "2024-10-12", None),
+        ("2024-10-12T08:-:30", "2024-10-12", None),
+        ("2024-10-12T-:15:-", "2024-10-12", None),
+        ("2024-10-12T-:-:-", "2024-10-12", None),
+        ("2024-10--T-:-:-", "2024-10", None),
+        ("2024---12T08:15:-", "2024---12", "08:15"),
+        ("2024----T-:-:-", "2024", None),
+        ("--10-12T08:15:-", None, None),
+        ("-----T-:-:-", None, None),
+        ("-----T08:15:30", None, None),
+    ],
+)
+def test_date_times_of_odm(text, date, time):
+    found = dates.parse(text)
+    assert (found.date, found.time, found.bad_time) == (date, time, False)
+    assert found.precision != "invalid"
+
+
+@pytest.mark.parametrize("text", ["2024-10-12T25:00", "2024-10-12T08:60:00", "2024-10-12T25:00:00+02:00"])
+def test_clock_times_of_odm_that_do_not_exist(text):
+    found = dates.parse(text)
+    assert (found.date, found.time, found.bad_time) == ("2024-10-12", None, True)
+
+
+@pytest.mark.parametrize("text", ["2024-10-12T", "2024-10T", "2024-10-12T08:15+25:00", "2024-02-30T08:15", "T08:15"])
+def test_texts_that_are_no_date_time_of_odm(text):
+    assert dates.parse(text) == dates.INVALID

@@ -30,6 +30,12 @@ _TIME = re.compile(
     r"(?P<date>.*?)(?:t|\s+(?:a\s+)?|\b)"
     r"(?P<hour>[0-9]{1,2})\s*(?::|h)\s*(?P<minute>[0-9]{2})?(?:\s*:\s*[0-9]{2}(?:[.,][0-9]+)?)?"
 )
+_ZONE = r"(?:z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
+_MOMENT = re.compile(
+    r"(?P<date>[0-9-]+)t(?P<hour>[0-9]{2}|-)(?::(?P<minute>[0-9]{2}|-)(?::(?:[0-9]{2}(?:[.,][0-9]+)?|-))?)?"
+    rf"{_ZONE}?"
+)
+_ZONED = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}){_ZONE}")
 _SERIAL = re.compile(r"(?P<day>[0-9]{1,5})(?:\.(?P<rest>[0-9]+))?")
 _COMPACT = re.compile(r"(?P<d>[0-9]{1,2})(?P<m>[a-z]{3,9})(?P<y>[0-9]{4})")
 
@@ -75,6 +81,8 @@ def parse(
     ``unknown``: further texts for an unknown part, ``missing``: for no date. Months may have French or English
     names. A two-digit year is 20yy if not after ``latest`` (a year), else invalid, and is marked ``short``.
     ``serial``: plain figures are days of a spreadsheet (1900 system); its 29 February 1900 is invalid.
+    Of ISO date-times (the partial and incomplete ones of ODM too: ``2024-10--T-:-:-``) a clock time is kept where
+    hour and minute are known, as the clock of the place showed it: an offset from UTC is passed over.
     """
     plain = " ".join(unicodedata.normalize("NFKC", text or "").split())
     folded = fold(plain)
@@ -83,6 +91,8 @@ def parse(
         return MISSING
     if serial and (match := _SERIAL.fullmatch(folded)) and not _is_year(folded):
         return _from_serial(int(match["day"]), float(f"0.{match['rest'] or 0}"))
+    if (moment := _moment(folded)) is not None:
+        return moment
     match = _TIME.fullmatch(folded)
     day_text = match["date"].strip() if match else folded
     found = _date(day_text, order, words, latest)
@@ -130,6 +140,20 @@ def elapsed(text: str | None, zero: str, missing: tuple[str, ...] = ()) -> Parse
 
 def _with_time(found: Parsed, time: str | None, bad: bool) -> Parsed:
     return Parsed(found.precision, found.date, found.low, found.high, time, found.short, bad)
+
+
+def _moment(text: str) -> Parsed | None:
+    """An ISO date with a ``t`` and a time, or with an offset; None if the text is neither."""
+    zoned, match = _ZONED.fullmatch(text), _MOMENT.fullmatch(text)
+    if zoned:
+        return _from_iso(zoned[1])
+    if match is None or iso.parts(match["date"]) is None:
+        return None
+    found = _from_iso(match["date"])
+    if found.precision in ("missing", "invalid") or match["hour"] == "-" or match["minute"] in (None, "-"):
+        return found
+    time = clock(f"{match['hour']}:{match['minute']}")
+    return _with_time(found, time, time is None)
 
 
 def _is_year(text: str) -> bool:
