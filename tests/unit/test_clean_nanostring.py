@@ -10,6 +10,7 @@ import math
 import random
 import statistics
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,6 +19,7 @@ from trialpipe.clean.expression import Range, Score
 from trialpipe.clean.reference import load
 from trialpipe.clean.run import clean, context_from
 from trialpipe.config.extracts import DomainMap
+from trialpipe.io.errors import DataError
 
 TABLE = expression.definitions()
 ISG6, ISG28, CXCL9 = TABLE.scores
@@ -170,6 +172,36 @@ def test_a_lane_without_background_has_a_limit_of_one_count():
     result = run(lane("A1", {"IFI27": 0.0, "MX1": 1.0}, negatives=(0,) * 8))
     assert of(result, "IFI27")["GFSTRESC"] == "<1"
     assert number(result, "MX1") == 1
+
+
+def test_normalisation_against_whole_matrices():
+    rng = np.random.default_rng(11)
+    letters, names = "ABCDE", [f"CTRL-{k:02d}" for k in range(14)] + ["A1", "A2", "A3"]
+    positives = np.array([POSITIVES[c] * 64 for c in letters]) * np.exp2(rng.normal(0, 0.15, (17, 5)))
+    genes, keeping = rng.uniform(30, 4000, (17, 29)), rng.uniform(150, 900, 17)
+    lanes = [
+        lane(
+            name,
+            dict(zip(GENES, genes[k], strict=True)),
+            positives=dict(zip(letters, positives[k], strict=True)),
+            housekeeping=keeping[k],
+            number=k,
+        )
+        for k, name in enumerate(names)
+    ]
+    first = np.exp(np.log(positives).mean(axis=1))
+    first = first.mean() / first
+    second = (keeping * first).mean() / (keeping * first)
+    counts = pd.DataFrame(genes * (first * second)[:, None], index=names, columns=GENES)
+    healthy, z = np.log2(counts.iloc[:14]), np.log2(counts)
+    z = ((z - healthy.mean()) / healthy.std())[list(ISG28.genes)].sum(axis=1)
+    folds = (counts / counts.iloc[:14].median())[list(ISG6.genes)].median(axis=1)
+    result = run(*lanes)
+    assert rules(result) == []
+    for name in names[14:]:
+        assert number(result, "MX1", name) == pytest.approx(counts.loc[name, "MX1"])
+        assert number(result, "ISG28", name) == pytest.approx(z[name])
+        assert number(result, "ISG6", name) == pytest.approx(folds[name])
 
 
 # acceptance
@@ -349,6 +381,29 @@ def test_controls_below_the_limit():
     result = run(controls(genes=lambda k: few_above(k, 7)), lane("A1", own | {"CXCL9": 5.0}))
     assert not has(result, "CXCL9FC")
     assert of(result, "CXCL9")["GFCENS"] == "left"
+
+
+def test_a_median_over_controls_below_the_limit_is_right_censored():
+    # three of the six genes have a fold change of at least 400 / limit, the others of 4: median from their middle on
+    low = dict.fromkeys(ISG6.genes[:3], 5.0)
+    result = run(controls(genes=lambda k: dict.fromkeys(GENES, 100.0) | low), lane("A1", 400.0))
+    row = of(result, "ISG6")
+    assert (row["GFCENS"], row["GFULOQ"]) == ("right", pytest.approx((4 + 400 / LOD) / 2))
+    assert row["GFSTRESC"].startswith(">17.")
+
+
+def test_controls_without_a_score_are_asked_about_once():
+    lanes = [lane(f"A{n}", number=n) for n in (1, 2, 3)]
+    result = run(controls(genes=lambda k: 100.0), *lanes)
+    assert rules(result) == ["score-gene"]
+    assert result.queries["origin"].tolist() == [["cartridge.zip[CTRL-00_C0_1.RCC]:30:SAMPLE_ID"]]
+    assert "score ISG28 of every sample is null" in result.queries["message"][0]
+
+
+def test_a_form_of_another_reader():
+    frame = [{"source_file": "a", "source_row": 2, "source_sheet": None, "SAMPLE_ID": "A1"}]
+    with pytest.raises(DataError, match="CODE_CLASS"):
+        run(frame)
 
 
 def test_too_few_controls():

@@ -10,6 +10,7 @@ import pytest
 
 from trialpipe.clean.run import clean, context_from
 from trialpipe.config.extracts import DomainMap
+from trialpipe.io.errors import DataError
 
 SPEC = {
     "trial": "t",
@@ -182,6 +183,21 @@ def test_standards_with_few_beads_are_left_out():
     assert result.table.empty
     assert rules(result) == ["bead-count"] * 8 + ["plate-standards"]
     assert "plate without valid standards" in result.reconciliation["reason"].tolist()
+
+
+def test_names_go_before_the_expected_concentrations():
+    rows = plate(("A1", "80"), ("A1", "82"))
+    more = [row | {"SAMPLE": "Background0", "VALUE": "0", "source_row": 99} for row in rows if row["BLOCK"] == "Units"]
+    result = run(rows + [more[0] | {"BLOCK": "Standard Expected Concentration"}])
+    assert result.reconciliation.set_index("reason").loc["blank", "rows"] == 3
+    # and a standard of any other name is told by its expected concentration
+    named = [row | {"SAMPLE": (row["SAMPLE"] or "").replace("Standard", "Kit level ")} for row in rows]
+    assert run(named).table["LBLLOQ"].tolist() == [40]
+
+
+def test_a_form_of_another_reader():
+    with pytest.raises(DataError, match="BLOCK"):
+        run([{"source_file": "a", "source_row": 2, "source_sheet": None, "SAMPLE": "A1"}])
 
 
 def test_a_printed_recovery_decides_on_a_standard():

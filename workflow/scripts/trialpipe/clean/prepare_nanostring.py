@@ -19,6 +19,7 @@ from trialpipe.clean.rows import Raw
 from trialpipe.clean.rules import Log
 from trialpipe.config.extracts import Dialect
 
+NEEDED = ("SAMPLE_ID", "CODE_CLASS", "NAME", "COUNT")
 _CLASSES = {
     "positive": "positive control",
     "negative": "negative control",
@@ -30,9 +31,11 @@ def prepare(raws: Sequence[Raw], log: Log, ledger: Ledger, dialect: Dialect) -> 
     """One row per sample and gene or score, sorted by both.
 
     Items: SAMPLE, TEST, RESULT (``123.4``, ``<7.3``, ``>2.1``; null if there is none), CENS, LLOQ (of genes the
-    normalised limit of detection), UNIT ({count} or 1), NREP, PLATE (cartridge).
+    normalised limit of detection), UNIT ({count} or 1), NREP, PLATE (cartridge). DataError if the form is no RCC's.
     """
     table = expression.definitions()
+    for item in NEEDED if raws else ():
+        raws[0].text(item)
     accepted = lanes.accepted(raws, table, log, ledger, dialect)
     controls = [lane for lane in accepted if lane.is_control(table)]
     for lane in controls:
@@ -63,6 +66,8 @@ def _references(samples: list[Lane], controls: list[Lane], table: Definitions, l
             values.setdefault(gene, []).append(count)
     found = {gene: expression.reference(own) for gene, own in sorted(values.items()) if len(own) >= least}
     _below(found, controls, table, log)
+    failed = {score.id: _unscorable(score, found, table) for score in table.scores} if samples else {}
+    _ask(controls[0], "every sample", failed, log)
     return found
 
 
@@ -95,29 +100,33 @@ def _results(
     for score in table.scores:
         value, cens = None, "none"
         if references is not None:
-            lacks = _unscorable(score, counts, references, table)
-            if not lacks:
+            everywhere = _unscorable(score, references, table)
+            missing = [gene for gene in score.genes if gene not in counts]
+            failed[score.id] = [gene for gene in missing if gene not in everywhere]
+            if not missing and not everywhere:
                 value, cens = expression.censored(expression.value(score, counts, references))
-                lacks = ["the middle of its genes"] if value is None else []
-            for gene in lacks:
-                failed.setdefault(gene, []).append(score.id)
+                failed[score.id] = [] if value is not None else ["a fold change without bounds"]
         rows[score.id] = _score_row(lane, score, value, cens)
-    if failed:
-        scores = [score.id for score in table.scores if any(score.id in ids for ids in failed.values())]
-        words = {"form": lane.first.form, "item": SAMPLE, "value": ", ".join(sorted(failed)), "sample": lane.sample}
-        log.add("score_gene", lane.first.origin(SAMPLE), score=", ".join(scores), **words)
+    _ask(lane, lane.sample, failed, log)
     return [row for _, row in sorted(rows.items())]
 
 
-def _unscorable(
-    score: Score, counts: Mapping[str, Range], references: Mapping[str, Reference], table: Definitions
-) -> list[str]:
-    missing = [gene for gene in score.genes if gene not in counts or gene not in references]
-    return missing + [
+def _unscorable(score: Score, references: Mapping[str, Reference], table: Definitions) -> list[str]:
+    """Genes that the controls lack, or of which they allow no z-score."""
+    return [
         gene
         for gene in score.genes
-        if gene not in missing and not expression.scorable(score, references[gene], table.most_below)
+        if gene not in references or not expression.scorable(score, references[gene], table.most_below)
     ]
+
+
+def _ask(lane: Lane, sample: str, failed: Mapping[str, Sequence[str]], log: Log) -> None:
+    """One query on the scores (by id: what is to blame) that are null for one reason or another."""
+    scores = [score for score, genes in failed.items() if genes]
+    if scores:
+        genes = sorted({gene for score in scores for gene in failed[score]})
+        words = {"form": lane.first.form, "item": SAMPLE, "value": ", ".join(genes), "sample": sample}
+        log.add("score_gene", lane.first.origin(SAMPLE), score=", ".join(scores), **words)
 
 
 def _has(lane: Lane, gene: str) -> bool:

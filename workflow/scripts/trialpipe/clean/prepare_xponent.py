@@ -34,6 +34,7 @@ from trialpipe.clean.rules import Log
 from trialpipe.config.extracts import Dialect
 
 RESULT, COUNT, DILUTION = "Result", "Count", "Dilution Factor"
+NEEDED = ("BLOCK", "LOCATION", "SAMPLE", "ANALYTE", "VALUE")
 _ITEMS = assay.Items(result=RESULT, sample="SAMPLE")
 _KINDS = (
     ("standard", re.compile(r"(?:standard|s)[ _-]?[0-9]*")),
@@ -74,10 +75,9 @@ class _Plate:
 
     def kind(self, sample: str, analyte: str) -> str:
         """standard, blank, control or sample."""
-        for kind, block in _EXPECTED:
-            if (block, fold(sample), fold(analyte)) in self.cells:
-                return kind
-        return next((kind for kind, pattern in _KINDS if pattern.fullmatch(fold(sample))), "sample")
+        named = next((kind for kind, pattern in _KINDS if pattern.fullmatch(fold(sample))), None)
+        known = (kind for kind, block in _EXPECTED if (block, fold(sample), fold(analyte)) in self.cells)
+        return named or next(known, "sample")
 
     def unit(self, analyte: str) -> str | None:
         for place in ("units:", "units"):
@@ -91,9 +91,12 @@ def prepare(raws: Sequence[Raw], log: Log, ledger: Ledger, dialect: Dialect) -> 
     """One row per sample and analyte, sorted by both; items as in `assay.results`, the result also as Result.
 
     The rows need the items BLOCK, LOCATION, SAMPLE, ANALYTE, VALUE and may have PLATE_DATE, PLATE_BATCH, PLATE_META.
-    A well accounts for its lines under Result, Count and Dilution Factor; all other lines are set aside.
+    A well accounts for its lines under Result, Count and Dilution Factor; all other lines are set aside. DataError if
+    the form is none of xPONENT's.
     """
     files: dict[str, list[Raw]] = {}
+    for item in NEEDED if raws else ():
+        raws[0].text(item)
     for raw in raws:
         files.setdefault(raw.file, []).append(raw)
     runs: list[Run] = []
@@ -166,7 +169,8 @@ def _valid(plate: _Plate, wells: list[Raw], log: Log) -> list[float]:
     found = []
     for _, level in sorted(levels.items()):
         sample, analyte = level[0].cells["SAMPLE"] or "", level[0].cells["ANALYTE"] or ""
-        kept = [well for well in level if not _few(plate, well, log, left=len(level) - 1)]
+        left = sum(not _too_few(plate, well, log) for well in level)
+        kept = [well for well in level if not _few(plate, well, log, left=left)]
         observed = [value for well in kept for value in [_figure(plate, well)] if value is not None]
         expected = plate.figure("standard expected concentration", sample, analyte)
         recovery = _recovery(plate, kept, sample) if len(kept) == len(level) else None
@@ -207,10 +211,9 @@ def _control(plate: _Plate, well: Raw, log: Log) -> bool | None:
 
 def _well(plate: _Plate, raw: Raw, times: float, lloq: float, uloq: float, log: Log) -> Well:
     text = (raw.cells[RESULT] or "").strip()
-    beads, least = _beads(plate, raw), _limit("bead_count", log)
-    if beads is not None and least is not None and beads < least:
+    if _too_few(plate, raw, log):
         return Well(raw, "beads", None)
-    few = _limit("bead_count_few", log)
+    beads, few = _beads(plate, raw), _limit("bead_count_few", log)
     if beads is not None and few is not None and beads < few:
         name = f"{raw.cells['SAMPLE']} {raw.cells['ANALYTE']}"
         log.add("bead_count_few", raw.origin(COUNT), form=raw.form, item=COUNT, value=raw.cells[COUNT], sample=name)
@@ -228,13 +231,17 @@ def _well(plate: _Plate, raw: Raw, times: float, lloq: float, uloq: float, log: 
 
 def _few(plate: _Plate, well: Raw, log: Log, left: int) -> bool:
     """Whether a standard or control well has too few beads, with its query."""
-    beads, least = _beads(plate, well), _limit("bead_count", log)
-    if beads is None or least is None or beads >= least:
+    if not _too_few(plate, well, log):
         return False
     name = f"{well.cells['SAMPLE']} {well.cells['ANALYTE']}"
     words = {"form": well.form, "item": COUNT, "value": well.cells[COUNT]}
     log.add("bead_count", well.origin(COUNT), sample=name, left=left, **words)
     return True
+
+
+def _too_few(plate: _Plate, well: Raw, log: Log) -> bool:
+    beads, least = _beads(plate, well), _limit("bead_count", log)
+    return beads is not None and least is not None and beads < least
 
 
 def _limit(kind: str, log: Log) -> float | None:
