@@ -11,6 +11,7 @@ from helpers.analyse_frames import adsl, outcome, protocol, run
 from trialpipe.analyse.laws import laws
 from trialpipe.analyse.run import KINDS
 from trialpipe.analyse.stack import stack
+from trialpipe.derive import eligibility
 from trialpipe.io import contracts, store
 from trialpipe.io.contracts import Column
 
@@ -45,6 +46,7 @@ SPECS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "flow": (SUBJECTS, {"boxes": [{"id": "all", "label": "All"}, {"id": "dead", "label": "Dead", "require": "death"}]}),
     "populations": (SUBJECTS, {}),
+    "deviations": ({"kind": "findings", "dataset": "adie"}, {"by": "ARMCD"}),
     "planned": (TIMES, {"method": "Joint model"}),
 }
 RESPONSES = [
@@ -58,6 +60,14 @@ RESPONSES = [
         "max_age": "7 days",
     },
     {"kind": "response_time", "id": "adttr", "label": "t", "source": "adrs"},
+    {
+        "kind": "eligibility",
+        "id": "adie",
+        "label": "e",
+        "inputs": [],
+        "visit": "D14",
+        "criteria": [{"code": "I01", "category": "INCLUSION", "text": "i", "rule": {"parameter": "AGE", "lt": "18"}}],
+    },
 ]
 VISITS = [{"id": "v", "visits": [{"label": "D14", "day": "14", "window": ["11", "17"]}]}]
 WINDOW = {
@@ -78,6 +88,7 @@ def nothing() -> dict[str, pd.DataFrame]:
         "adtte": store.empty(contracts.ADTTE),
         "adeff": store.empty(contracts.ADEFF),
         "adlb": store.empty(contracts.BDS),
+        "adie": store.empty(eligibility.CONTRACT),
         "adrs": store.empty(contracts.ADRS),
         "adttr": store.empty(contracts.ADTTR),
         "adae": store.empty(contracts.ADAE.with_columns(flag)),
