@@ -20,6 +20,7 @@ STATE = {"kind": "state_at_horizon", "origin": "first_dose", "horizon": "56 days
 FINDINGS = {"kind": "findings", "dataset": "adlb"}
 RESPONSE = {"kind": "response", "dataset": "adrs"}
 RESPONSE_TIME = {"kind": "response_time", "dataset": "adttr"}
+INFECTIONS = {"kind": "infections", "dataset": "adinf"}
 EVENTS = {"kind": "adverse_events", "dataset": "adae"}
 SUBJECTS = {"kind": "subjects"}
 LEVEL = {"rule_set": "R", "level": "CR"}
@@ -28,6 +29,8 @@ SPECS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "simon_two_stage": (STATE, {"accrual": "closed"}),
     "cumulative_incidence": (TIMES, {"by": "ARMCD", "at": ["28 days"]}),
     "kaplan_meier": (TIMES, {"by": "ARMCD", "at": ["28 days"], "rmst": "28 days", "follow_up": "true"}),
+    "event_time": (TIMES, {"by": "ARMCD"}),
+    "infections": (INFECTIONS, {"by": "ARMCD"}),
     "logrank": (TIMES, {"by": "ARMCD", "strata": ["SEX"]}),
     "cox": (TIMES, {"terms": ["ARMCD", "AGE"], "strata": ["SEX"]}),
     "fine_gray": (TIMES, {"terms": ["ARMCD", "AGE"]}),
@@ -61,6 +64,13 @@ RESPONSES = [
     },
     {"kind": "response_time", "id": "adttr", "label": "t", "source": "adrs"},
     {
+        "kind": "infections",
+        "id": "adinf",
+        "label": "i",
+        "viruses": [{"code": "CMV", "label": "CMV", "where": {"MBTESTCD": "CMV"}}],
+        "start": "first_dose",
+    },
+    {
         "kind": "eligibility",
         "id": "adie",
         "label": "e",
@@ -91,6 +101,7 @@ def nothing() -> dict[str, pd.DataFrame]:
         "adie": store.empty(eligibility.CONTRACT),
         "adrs": store.empty(contracts.ADRS),
         "adttr": store.empty(contracts.ADTTR),
+        "adinf": store.empty(contracts.ADINF),
         "adae": store.empty(contracts.ADAE.with_columns(flag)),
     }
 

@@ -21,6 +21,8 @@ KINDS = {
     "simon_two_stage": "trialpipe.analyse.simon_two_stage",
     "cumulative_incidence": "trialpipe.analyse.cumulative_incidence",
     "kaplan_meier": "trialpipe.analyse.kaplan_meier",
+    "event_time": "trialpipe.analyse.event_time",
+    "infections": "trialpipe.analyse.infections",
     "logrank": "trialpipe.analyse.logrank",
     "cox": "trialpipe.analyse.cox",
     "fine_gray": "trialpipe.analyse.fine_gray",

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from trialpipe.analyse.context import MISSING, Context, Group, text
-from trialpipe.config.outcomes import StateAtHorizon, TimeToEvent
+from trialpipe.config.datasets import InfectionsDataset, ReactivationDataset
+from trialpipe.config.outcomes import InfectionsEndpoint, ReactivationEndpoint, StateAtHorizon, TimeToEvent
+from trialpipe.io.errors import DataError
 
 EVENT, CENSORED, COMPETING = 0, 1, 2
 
@@ -39,7 +41,11 @@ class Times:
 
 
 def times(frame: pd.DataFrame) -> Times:
-    """Arrays of ADTTE rows."""
+    """Arrays of rows of ADTTE or ADINF. Raises DataError if a patient has several rows."""
+    if frame["USUBJID"].duplicated().any():
+        several = sorted(set(frame["PARAMCD"]))
+        cure = "add where: {PARAMCD: ..} to the analysis"
+        raise DataError(item="PARAMCD", value=", ".join(several), message="several rows of one patient", cure=cure)
     known = frame[frame["AVAL"].notna()]
     code = known["CNSR"].to_numpy(dtype=int)
     cause = np.where(code == EVENT, 1, np.where(code == CENSORED, 0, code))
@@ -88,6 +94,11 @@ def causes(context: Context) -> dict[str, int]:
     A composite of several milestones is one event, named by all of them joined with ``+``.
     """
     endpoint = context.outcome.endpoint
+    if isinstance(endpoint, (ReactivationEndpoint, InfectionsEndpoint)):
+        spec = next(d for d in context.protocol.datasets if d.id == endpoint.dataset)
+        assert isinstance(spec, (ReactivationDataset, InfectionsDataset))
+        event = "reactivation" if isinstance(spec, ReactivationDataset) else "infection"
+        return {event: 1, **{milestone: COMPETING + place for place, milestone in enumerate(spec.competing)}}
     if isinstance(endpoint, StateAtHorizon):
         terminal = {endpoint.terminal: COMPETING} if endpoint.terminal else {}
         return {endpoint.death: 1, **terminal}

@@ -23,6 +23,7 @@ import pandas as pd
 from trialpipe.config.datasets import FindingsDataset, ReactivationDataset, ResponseDataset
 from trialpipe.config.outcomes import Outcome, ReactivationEndpoint
 from trialpipe.config.protocol import Protocol
+from trialpipe.config.scenarios import endpoint_scenarios
 from trialpipe.derive import days, response, rules, windows
 from trialpipe.derive.errors import config_error
 from trialpipe.derive.order import first
@@ -32,7 +33,6 @@ from trialpipe.derive.subjects import Moment, Subject, milestone_label, subjects
 from trialpipe.io.contracts import ADTTE
 
 REACTIVATION = "reactivation"
-PRIMARY = "primary"
 COMPLETE, PARTIAL = "COMPLETE", "PARTIAL"
 EVENT, CENSORED, COMPETING = 0, 1, 2
 
@@ -73,7 +73,7 @@ def run(
     derived: Mapping[str, pd.DataFrame],
     reference: Mapping[str, object],
 ) -> pd.DataFrame:
-    """ADTTE: a row per responder and outcome with a reactivation endpoint on ``dataset``, scenario primary.
+    """ADTTE: a row per responder, outcome with a reactivation endpoint on ``dataset``, and scenario.
 
     Raises DataError for an unknown rule-set, level or criteria, and for an outcome without ``paramcd``.
     """
@@ -82,13 +82,18 @@ def run(
     visits = windows.visit_set(protocol, spec.source.visits)
     dated = [v.label for v in visits.visits if not v.baseline and v.anchor is None]
     found = responses(derived[spec.source.id], spec.dataset.rule_set, spec.dataset.levels, spec.levels[0], dated)
-    wanted = [o for o in outcomes if isinstance(o.endpoint, ReactivationEndpoint) and o.endpoint.dataset == dataset]
+    wanted = [
+        (scenario, changed)
+        for outcome in outcomes
+        for scenario, changed in endpoint_scenarios(outcome)
+        if isinstance(changed.endpoint, ReactivationEndpoint) and changed.endpoint.dataset == dataset
+    ]
     rows: list[dict[str, object]] = []
     for subject in subjects(derived["adsl"], protocol):
         own = found.get(subject.usubjid)
         if own:
             follow = course(subject, own, values.get(subject.usubjid, {}), spec)
-            rows += [_row(outcome, subject, own, follow, spec) for outcome in wanted]
+            rows += [_row(outcome, scenario, subject, own, follow, spec) for scenario, outcome in wanted]
     return days.frame(rows, ADTTE)
 
 
@@ -199,7 +204,9 @@ def _now(own: Mapping[str, list[Measured]], day: int, spec: _Spec) -> dict[str, 
     return {code: taken[-1] for code, taken in recent.items() if taken}
 
 
-def _row(outcome: Outcome, subject: Subject, found: list[Response], follow: Course, spec: _Spec) -> dict[str, object]:
+def _row(
+    outcome: Outcome, scenario: str, subject: Subject, found: list[Response], follow: Course, spec: _Spec
+) -> dict[str, object]:
     if outcome.paramcd is None:
         raise config_error(f"outcomes[{outcome.id}].paramcd", None, "is missing", "give the time a code, e.g. REACT")
     origin, dataset, usubjid = found[0], spec.dataset.id, subject.usubjid
@@ -207,11 +214,11 @@ def _row(outcome: Outcome, subject: Subject, found: list[Response], follow: Cour
     if follow.undetermined:
         notes.append(f"reactivation undetermined on {follow.undetermined} assessment day(s)")
     row: dict[str, object] = {
-        "row_id": f"{dataset}:{usubjid}/{outcome.paramcd}/{PRIMARY}",
+        "row_id": f"{dataset}:{usubjid}/{outcome.paramcd}/{scenario}",
         "USUBJID": usubjid,
         "PARAMCD": outcome.paramcd,
         "PARAM": outcome.title,
-        "SCENARIO": PRIMARY,
+        "SCENARIO": scenario,
         "STARTDT": days.date(origin.day),
         "from": list(dict.fromkeys([subject.row_id, *(r.row_id for r in found), *follow.sources])),
     }

@@ -109,12 +109,14 @@ SHELLS: dict[str, Shell] = {
         hide=("variable",),
     ),
     "deviations": Shell((SHARE,), titles={"parameter": "Criterion", "category": "Patients"}, hide=("variable",)),
+    "event_time": Shell((("Patients with the event", "{n}"), *SPREAD), hide=("category",)),
     "fine_gray": Shell(RATIO),
     "flow": Shell((("Patients", "{n}"),)),
     "in_bands": Shell(
         (SHARE, INTERVAL, ("Undetermined", "{undetermined}"), ("Missing", "{missing}"), ("Alive", "{alive}")),
         hide=("variable",),
     ),
+    "infections": Shell((SHARE, INTERVAL), titles={"parameter": "Virus", "category": "Infection"}),
     "kaplan_meier": Shell(
         (
             ("n", "{n}"),
