@@ -32,6 +32,8 @@ def patients(p: Parameters, n: int, seed: int) -> list[Patient]:
 def _patient(p: Parameters, seed: int, traits: Traits, fate: str, number: str) -> Patient:
     rng = stream(seed, "timeline", traits.index)
     size = int(p.number("planned_n"))
+    if traits.index % size == int(p.number("not_eligible")):
+        traits = replace(traits, gene="unknown", family=False, severity=p.number("not_eligible_severity"))
     step = int(p.number("accrual_step"))
     consent = p.date("first_consent") + dt.timedelta(days=traits.index % size * step + int(rng.integers(0, step - 5)))
     inclusion = consent + dt.timedelta(days=int(rng.integers(0, 2)))

@@ -203,10 +203,12 @@ def _diagnosis(p: Parameters, rng: np.random.Generator, patient: Patient) -> dic
     shares = np.array(p.numbers("nk_activity"))
     size = int(p.number("planned_n"))
     draws = rng.random(3)
+    if patient.traits.index % size == int(p.number("not_eligible")):
+        return {"HEMOPHAG": "N", "NK": "normal", "HLADR": "N", "IMMSUP": "N", "PRIORTRT": "N"}
     return {
         "HEMOPHAG": "" if missing[0] else "Y" if draws[0] < p.number("hemophagocytosis") else "N",
         "NK": "" if missing[1] else ("absent", "decreased", "normal")[int(rng.choice(3, p=shares / shares.sum()))],
         "HLADR": "" if missing[2] else "Y" if draws[1] < p.number("hla_dr") else "N",
         "IMMSUP": "Y" if draws[2] < p.number("immunosuppression") else "N",
-        "PRIORTRT": "Y" if patient.traits.index % size in range(7, 7 + int(p.number("prior_treatment"))) else "N",
+        "PRIORTRT": "Y" if patient.traits.index % size in range(9, 9 + int(p.number("prior_treatment"))) else "N",
     }

@@ -7,12 +7,13 @@ which an item fails is false, else unknown if an item is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from operator import ge, gt, le, lt
 
 from trialpipe.simulate.patient import Finding, Patient
 
+Window = tuple[int, int, int]
 # protocol visit: first, target and last elapsed day
 WINDOWS = {"D14": (10, 13, 16), "D21": (17, 20, 23), "D28": (24, 27, 34)}
 BASELINE = (-14, 0)
@@ -73,14 +74,14 @@ def known(values: Values, item: str) -> Range | None:
     return None if found is None or isinstance(found[0], str) else found[0]
 
 
-def assess(patient: Patient) -> list[dict[str, object]]:
+def assess(patient: Patient, windows: Mapping[str, Window] = WINDOWS) -> list[dict[str, object]]:
     """One row per visit, rule-set, level and reading of the item age; ``holds`` is true, false or unknown."""
     rows = []
-    for visit, window in WINDOWS.items():
+    for visit, window in windows.items():
         for reading, max_age in (("window", None), ("carried", MAX_AGE)):
             for rule_set, items in ITEMS.items():
-                status = _status(patient, window, items)
-                levels = _assessed(patient, window, max_age, rule_set) if status == "assessed" else {}
+                status = status_at(patient, window, items)
+                levels = levels_at(patient, window, max_age, rule_set) if status == "assessed" else {}
                 for level in LEVELS[rule_set]:
                     word = {True: "true", False: "false", None: "unknown"}[levels[level]] if levels else ""
                     row: dict[str, object] = {"subject": patient.number, "visit": visit, "rule_set": rule_set}
@@ -92,22 +93,22 @@ BETTER = "CR or PR"
 LEVELS = {"NI-0501-04": ("CR", "PR", BETTER), "HLH-2004": ("CR",), "DEP": ("CR", "PR", BETTER)}
 
 
-def _usable(patient: Patient) -> list[Finding]:
+def usable(patient: Patient) -> list[Finding]:
     """Measured findings before the day on which conditioning starts."""
     stop = patient.day(patient.conditioning) if patient.conditioning else 10**6
     return [f for f in patient.findings if f.measured and patient.day(f.when) < stop]
 
 
-def _status(patient: Patient, window: tuple[int, int, int], items: Sequence[str]) -> str:
+def status_at(patient: Patient, window: Window, items: Sequence[str]) -> str:
     low, _, high = window
-    if any(_item(f) in items and low <= patient.day(f.when) <= high for f in _usable(patient)):
+    if any(item_of(f) in items and low <= patient.day(f.when) <= high for f in usable(patient)):
         return "assessed"
     if patient.conditioning and patient.day(patient.conditioning) <= high:
         return "conditioned"
     return "dead" if patient.death and patient.day(patient.death) <= high else "not_evaluable"
 
 
-def _values(patient: Patient, window: tuple[int, int, int], max_age: int | None, items: Sequence[str]) -> Values:
+def values_at(patient: Patient, window: Window, max_age: int | None, items: Sequence[str]) -> Values:
     """Value of every item nearest to the target in the window (ties: the earlier).
 
     With ``max_age``, an item that is missing there or older than that at the assessment (the day of the latest item
@@ -115,9 +116,9 @@ def _values(patient: Patient, window: tuple[int, int, int], max_age: int | None,
     """
     low, target, high = window
     found: dict[str, list[tuple[int, Finding]]] = {item: [] for item in items}
-    for finding in _usable(patient):
-        if _item(finding) in found:
-            found[_item(finding)].append((patient.day(finding.when), finding))
+    for finding in usable(patient):
+        if item_of(finding) in found:
+            found[item_of(finding)].append((patient.day(finding.when), finding))
     chosen: dict[str, tuple[int, Finding] | None] = {}
     for item, rows in found.items():
         inside = [row for row in rows if low <= row[0] <= high]
@@ -128,14 +129,14 @@ def _values(patient: Patient, window: tuple[int, int, int], max_age: int | None,
             first = max(assessed - max_age, 1)
             recent = [other for other in found[item] if first <= other[0] <= assessed]
             chosen[item] = max(recent, key=lambda other: other[0], default=None)
-    return {item: row and (row[1].text or _range(row[1]), row[0]) for item, row in chosen.items()}
+    return {item: row and (row[1].text or range_of(row[1]), row[0]) for item, row in chosen.items()}
 
 
-def _item(finding: Finding) -> str:
+def item_of(finding: Finding) -> str:
     return f"CSF{finding.test}" if finding.spec == "CSF" else finding.test
 
 
-def _range(finding: Finding) -> Range:
+def range_of(finding: Finding) -> Range:
     value = finding.value or 0.0
     return (value, inf) if finding.limit == "above" else (0.0, value) if finding.limit == "below" else (value, value)
 
@@ -153,11 +154,11 @@ def _supported(patient: Patient, now: Values) -> set[str]:
     return found
 
 
-def _assessed(patient: Patient, window: tuple[int, int, int], max_age: int | None, rule_set: str) -> dict[str, Tri]:
+def levels_at(patient: Patient, window: Window, max_age: int | None, rule_set: str) -> dict[str, Tri]:
     """Whether each level of a rule-set is met at an assessed visit."""
     items = ITEMS[rule_set]
-    base = _values(patient, (BASELINE[0], BASELINE[1], BASELINE[1]), None, items)
-    now = _values(patient, window, max_age, items)
+    base = values_at(patient, (BASELINE[0], BASELINE[1], BASELINE[1]), None, items)
+    now = values_at(patient, window, max_age, items)
     if rule_set == "HLH-2004":
         return {"CR": _hlh_cr(patient, base, now)}
     if rule_set == "DEP":
@@ -209,7 +210,7 @@ def _hlh_cr(patient: Patient, base: Values, now: Values) -> Tri:
 
 def _csf_normal(patient: Patient, now: Values) -> Tri:
     """True if CSF was normal at inclusion (at most 5 cells/uL) or is now; unknown if that was not measured."""
-    days = [(patient.day(f.when), f.value or 0) for f in _usable(patient) if _item(f) == "CSFWBC"]
+    days = [(patient.day(f.when), f.value or 0) for f in usable(patient) if item_of(f) == "CSFWBC"]
     before = [value for day, value in days if day <= 2]
     if before and before[0] <= 5:
         return True

@@ -20,13 +20,13 @@ def tables(p: Parameters, patients: list[Patient], raw_tables: Iterable[Table]) 
     """Truth tables by file name without ``.csv``; `outcomes` counts what the others list."""
     sheets = list(raw_tables)
     horizon = int(p.number("horizon"))
-    subjects = [_subject(patient, horizon) for patient in patients]
+    subjects = [subject(patient, horizon) for patient in patients]
     response = [row for patient in patients for row in response_truth.assess(patient)]
     return {
         "patients": subjects,
-        "findings": [row for patient in patients for row in _findings(patient)],
+        "findings": [row for patient in patients for row in findings(patient)],
         "response": response,
-        "response_rules": _rules(),
+        "response_rules": rules(),
         "ae": [row for patient in patients for row in _events(patient, horizon)],
         "doses": [row for patient in patients for row in _doses(patient)],
         "pk": _pk([sheet for sheet in sheets if sheet.path == pk.PATH]),
@@ -45,14 +45,14 @@ def write(name: str, rows: Rows, folder: Path) -> None:
     (folder / f"{name}.csv").write_bytes(buffer.getvalue().encode("utf-8"))
 
 
-def _iso(value: object) -> str:
+def iso(value: object) -> str:
     """ISO date, or date and time to the minute."""
     if value is None:
         return ""
     return value.strftime("%Y-%m-%dT%H:%M") if hasattr(value, "hour") else value.isoformat()  # type: ignore[attr-defined]
 
 
-def _subject(patient: Patient, horizon: int) -> dict[str, object]:
+def subject(patient: Patient, horizon: int) -> dict[str, object]:
     hsct = patient.day(patient.hsct) if patient.hsct else None
     death = patient.day(patient.death) if patient.death else None
     end = {
@@ -68,16 +68,16 @@ def _subject(patient: Patient, horizon: int) -> dict[str, object]:
         "age_years": patient.traits.age_days // 365,
         "neonate": "Y" if patient.traits.age_days < 28 else "N",
         "cns": "Y" if patient.traits.cns else "N",
-        "consent": _iso(patient.consent),
-        "inclusion": _iso(patient.inclusion),
-        "first_dose": _iso(patient.first_dose),
-        "last_dose": _iso(patient.doses[-1].start),
-        "rescue": _iso(patient.rescue),
-        "conditioning": _iso(patient.conditioning),
-        "hsct": _iso(patient.hsct),
-        "death": _iso(patient.death),
+        "consent": iso(patient.consent),
+        "inclusion": iso(patient.inclusion),
+        "first_dose": iso(patient.first_dose),
+        "last_dose": iso(patient.doses[-1].start),
+        "rescue": iso(patient.rescue),
+        "conditioning": iso(patient.conditioning),
+        "hsct": iso(patient.hsct),
+        "death": iso(patient.death),
         "cause": patient.cause or "",
-        "last_alive": _iso(patient.last_alive),
+        "last_alive": iso(patient.last_alive),
         "lost": "Y" if patient.lost else "N",
         "state": patient.state,
         "success": int(patient.state in ("reached", "alive")),
@@ -88,14 +88,14 @@ def _subject(patient: Patient, horizon: int) -> dict[str, object]:
     }
 
 
-def _findings(patient: Patient) -> Rows:
+def findings(patient: Patient) -> Rows:
     return [
         {
             "subject": patient.number,
             "test": finding.test,
             "specimen": finding.spec,
             "visit": finding.visit,
-            "datetime": _iso(finding.when),
+            "datetime": iso(finding.when),
             "day": patient.day(finding.when),
             "measured": "yes" if finding.measured else "no",
             "value": "" if finding.value is None or not finding.measured else f"{finding.value:.10g}",
@@ -118,9 +118,9 @@ def _events(patient: Patient, horizon: int) -> Rows:
                 "term": event.term,
                 "pt": event.pt,
                 "soc": event.soc,
-                "onset": _iso(event.start),
+                "onset": iso(event.start),
                 "day": patient.day(event.start),
-                "end": _iso(event.end),
+                "end": iso(event.end),
                 "grade": event.grade,
                 "serious": "Y" if event.serious else "N",
                 "related": "Y" if event.related else "N",
@@ -133,7 +133,7 @@ def _events(patient: Patient, horizon: int) -> Rows:
 
 def _doses(patient: Patient) -> Rows:
     return [
-        {"subject": patient.number, "course": d.course, "start": _iso(d.start), "end": _iso(d.end), "mg": d.mg}
+        {"subject": patient.number, "course": d.course, "start": iso(d.start), "end": iso(d.end), "mg": d.mg}
         for d in patient.doses
     ]
 
@@ -147,8 +147,8 @@ def _pk(sheets: list[Table]) -> Rows:
                 "subject": row.subject,
                 "sample": sample.id,
                 "visit": sample.visit,
-                "datetime": _iso(sample.when),
-                "last_dose": _iso(sample.last_dose),
+                "datetime": iso(sample.when),
+                "last_dose": iso(sample.last_dose),
                 "measured": "yes" if row.tags["measured"] else "no",
                 "limit": row.tags["limit"] if row.tags["measured"] else "",
                 "value": _number(row.tags["value"]) if row.tags["measured"] else "",
@@ -178,7 +178,7 @@ def _cytokines(p: Parameters, sheets: list[Table]) -> Rows:
                     "subject": first.subject,
                     "sample": sample.id,
                     "visit": sample.visit,
-                    "datetime": _iso(sample.when),
+                    "datetime": iso(sample.when),
                     "analyte": first.tags["analyte"],
                     "file": sheet.path,
                     "sheet": sheet.sheet,
@@ -200,7 +200,7 @@ def _limit(level: float, low: float, high: float) -> str:
     return "below" if level < low else "above" if level > high else "none"
 
 
-def _rules() -> Rows:
+def rules() -> Rows:
     listed = (("NI-0501-04", response_truth.NI_CR), ("HLH-2004", response_truth.HLH_CR), ("DEP", response_truth.DEP_CR))
     return [
         {"rule_set": name, "level": "CR", "item": item, "comparison": sign, "limit": limit}

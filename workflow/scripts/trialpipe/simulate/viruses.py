@@ -44,7 +44,7 @@ def _follow(p: Parameters, rng: np.random.Generator, patient: Patient, virus: st
     changes = draws[3] < (new if base is None else rising)
     organ = changes and base is not None and draws[4] < p.number("virus_organ")
     peak = (base or 10.0) * 10 ** float(rng.uniform(1.6, 2.6)) if changes else base
-    if base is not None and base < p.number("virus_limit"):
+    if base is not None and base < 1.6 * p.number("virus_limit"):
         base, peak = 80.0, (peak * 12 if changes and peak else 80.0)
     if base is None and changes and draws[5] < 0.25:
         peak = 80.0
