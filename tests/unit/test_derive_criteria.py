@@ -163,6 +163,9 @@ def test_probability_rows():
     assert (open_["AVALC"], open_["CENS"], open_["AVALLO"]) == (None, "none", 54)
     assert 98 < open_["AVALHI"] < 99
     assert open_["NOTE"] == "undetermined: HSTRIG"
+    certain = rows("HSCORE", {"HEMOPHAG": "Y", "IMMSUP": ""}, SCORED)
+    assert certain.loc["HSPROB", "AVALC"] == ">99", "269 or 287"
+    assert certain.loc["HSCORE", "AVALC"] is None
 
 
 def test_rows_and_their_sources(tmp_path):

@@ -246,7 +246,7 @@ def _probability(
     label = f"{total.label}, probability of the syndrome"
     bounds = (least.bounds[0], greatest.bounds[1])
     unit = ("AVALU", _PERCENT)
-    if low != high:
+    if least != greatest:
         return Line(code, label, *bounds, None, None, note, sources, (unit,))
     if least.side == "none":
         return Line(code, label, *bounds, least.value, f"{round(least.value, 1):g}", None, sources, (unit,))
