@@ -44,7 +44,7 @@ class Form(Strict):
     """One raw table: one file, or several files of one layout."""
 
     id: Name
-    files: OneOrMany[RelPath] = Field((), description="default: the files of the source")
+    files: OneOrMany[RelPath] = Field((), description="default: the files of the source; * ? [...] stand for names")
     sheet: Text | None = Field(None, description="sheet of a workbook, item group (ItemGroupOID) of an ODM file")
     ignore: tuple[Item, ...] = Field((), description="columns that are read but map to nothing")
     privacy: Privacy = Field(default_factory=lambda: Privacy.model_validate({}))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from pydantic import BaseModel
@@ -17,6 +18,7 @@ from trialpipe.config.protocol import Protocol
 from trialpipe.config.yaml_strict import load
 
 LOCK = "extracts.lock"
+PATTERN = re.compile(r"[*?\[]")
 
 
 class Locked(NamedTuple):
@@ -66,15 +68,32 @@ def load_trial(trials: Path, trial: str, data_root: str = ".") -> Trial:
     if protocol.trial != trial:
         raise ConfigError(f"{shown['protocol']}: trial: '{protocol.trial}' is not the folder's name '{trial}'")
     check_trial(protocol, extracts, outcomes, documents)
-    return Trial(
-        trial,
-        folder,
-        protocol,
-        extracts,
-        outcomes.outcomes,
-        read_lock(folder / LOCK),
-        Path(data_root) / extracts.root,
-    )
+    lock, root = read_lock(folder / LOCK), Path(data_root) / extracts.root
+    return Trial(trial, folder, protocol, _with_files(extracts, root, lock), outcomes.outcomes, lock, root)
+
+
+def _with_files(extracts: Extracts, root: Path, lock: dict[str, Locked]) -> Extracts:
+    """``files`` with the patterns among them (``*``, ``?``, ``[...]``) replaced by the files they stand for, sorted.
+
+    An accepted file that is gone is among them, so that it is missed; a pattern without any file stays as it is.
+    """
+
+    def files(form: Form) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for name in form.files:
+            if PATTERN.search(name):
+                here = {path.relative_to(root).as_posix() for path in root.glob(name) if path.is_file()}
+                gone = {other for other in lock if PurePosixPath(other).match(name)}
+                found |= dict.fromkeys(sorted(here | gone) or [name])
+            else:
+                found[name] = None
+        return tuple(found)
+
+    def forms(source: Source) -> tuple[Form, ...]:
+        return tuple(form.model_copy(update={"files": files(form)}) for form in source.forms)
+
+    sources = tuple(source.model_copy(update={"forms": forms(source)}) for source in extracts.sources)
+    return extracts.model_copy(update={"sources": sources})
 
 
 def read_lock(path: Path) -> dict[str, Locked]:
