@@ -80,8 +80,8 @@ def _alive(forge: Forge, row: Row) -> bool:
 
 
 def _swapped_year(row: Row, text: str, rng: np.random.Generator) -> str:
-    """2025 typed as 2205."""
-    return text[0] + text[2] + text[1] + text[3:]
+    """2025 typed as 2052."""
+    return text[:2] + text[3] + text[2] + text[4:]
 
 
 def _earlier_than_start(row: Row, text: str, rng: np.random.Generator) -> str:

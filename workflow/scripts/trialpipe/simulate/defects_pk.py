@@ -86,7 +86,7 @@ def _twice(forge: Forge, rng: np.random.Generator) -> list[Cell]:
     if row is None:
         return []
     twin = forge.insert(table, row, row.cells)
-    return [Cell(table, twin, SAMPLE, "", twin.cells[SAMPLE])]
+    return [Cell(table, twin, SUBJECT, "", twin.cells[SUBJECT])]
 
 
 def _comment(forge: Forge, rng: np.random.Generator) -> list[Cell]:
