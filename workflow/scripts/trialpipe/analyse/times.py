@@ -10,7 +10,7 @@ import pandas as pd
 
 from trialpipe.analyse.context import MISSING, Context, Group, text
 from trialpipe.config.datasets import InfectionsDataset, ReactivationDataset
-from trialpipe.config.outcomes import InfectionsEndpoint, ReactivationEndpoint, StateAtHorizon, TimeToEvent
+from trialpipe.config.outcomes import StateAtHorizon, TimeToEvent
 from trialpipe.io.errors import DataError
 
 EVENT, CENSORED, COMPETING = 0, 1, 2
@@ -93,12 +93,11 @@ def causes(context: Context) -> dict[str, int]:
 
     A composite of several milestones is one event, named by all of them joined with ``+``.
     """
-    endpoint = context.outcome.endpoint
-    if isinstance(endpoint, (ReactivationEndpoint, InfectionsEndpoint)):
-        spec = next(d for d in context.protocol.datasets if d.id == endpoint.dataset)
-        assert isinstance(spec, (ReactivationDataset, InfectionsDataset))
+    spec = next((d for d in context.protocol.datasets if d.id == context.dataset), None)
+    if isinstance(spec, (ReactivationDataset, InfectionsDataset)):
         event = "reactivation" if isinstance(spec, ReactivationDataset) else "infection"
         return {event: 1, **{milestone: COMPETING + place for place, milestone in enumerate(spec.competing)}}
+    endpoint = context.outcome.endpoint
     if isinstance(endpoint, StateAtHorizon):
         terminal = {endpoint.terminal: COMPETING} if endpoint.terminal else {}
         return {endpoint.death: 1, **terminal}
