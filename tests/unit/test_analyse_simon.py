@@ -13,6 +13,7 @@ import pytest
 from helpers.analyse_frames import adsl, one, outcome, protocol, run, table, value
 from pydantic import ValidationError
 
+from trialpipe.analyse import outcome_laws
 from trialpipe.analyse.laws import laws
 from trialpipe.analyse.stack import stack
 from trialpipe.config.outcomes import Outcome
@@ -246,6 +247,25 @@ def test_operating_characteristics_fall_and_rise() -> None:
         values = list(rows.loc[rows["statistic"] == statistic, "value"])
         assert values == sorted(values, reverse=not rising)
     assert rows["value"].iloc[0] == pytest.approx(float(_tail(17, Fraction(7, 10))), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "category", "changed"),
+    [
+        ("n", "both stages", 16.0),
+        ("denominator", "both stages", 21.0),
+        ("n", "stage 1", 4.0),
+        ("p", "success", 0.2),
+        ("decision", "stage 1", "stop for futility"),
+    ],
+)
+def test_the_law_of_decisions_sees_a_changed_number(statistic: str, category: str, changed: float | str) -> None:
+    results = results_of("11111011111011111011")
+    column = "value_text" if isinstance(changed, str) else "value"
+    place = (results["statistic"] == statistic) & (results["category"] == category)
+    results.loc[place & results["variable"].isin(["observed", "estimates"]), column] = changed
+    checks = list(outcome_laws.two_stage(results, (outcome("simon_two_stage", STATE),), plan()))
+    assert [check.holds for check in checks].count(False) >= 1
 
 
 def test_refused() -> None:

@@ -162,6 +162,11 @@ def _primary(tables: Tables) -> Iterator[Check]:
     yield from outcome_laws.horizon(tables.plain, tables.outcomes)
 
 
+def _two_stage(tables: Tables) -> Iterator[Check]:
+    """Decisions of a two-stage design follow from its counts and its p-value."""
+    yield from outcome_laws.two_stage(tables.plain, tables.outcomes, tables.protocol)
+
+
 _LAWS: dict[str, Callable[[Tables], Iterable[Check]]] = {
     "Groups add up to Overall": _arms,
     "Populations nest": _nested,
@@ -170,6 +175,7 @@ _LAWS: dict[str, Callable[[Tables], Iterable[Check]]] = {
     "Estimate lies within its interval": _inside,
     "Event-free survival and incidences of its events add up to 1": _complete,
     "Proportion alive and incidence of death add up to 1": _primary,
+    "Two-stage decisions follow from counts and p-value": _two_stage,
     "Rows in are rows kept and rows set aside": _reconciled,
     "Every row set is stored": _resolvable,
     "Counts are numbers of rows": _counted,

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from trialpipe.analyse.law import Check
-from trialpipe.config.analyses import AnyAnalysis, Flow
+from trialpipe.config.analyses import AnyAnalysis, Flow, SimonTwoStage
 from trialpipe.config.outcomes import Outcome, StateAtHorizon, TimeToEvent
+from trialpipe.config.protocol import Protocol, SimonDesign
 
 _TOLERANCE = 1e-9
 _KEY = ["scenario", "population", "group", "time"]
@@ -127,3 +128,42 @@ def _not_counted(rows: pd.DataFrame) -> bool:
     """Whether the success proportion leaves out a patient that the states count."""
     whole = rows[rows["statistic"] == "denominator"].groupby("category")["value"].max()
     return bool(whole.get("success", 0) != whole.drop(labels="success", errors="ignore").max())
+
+
+def two_stage(results: pd.DataFrame, outcomes: tuple[Outcome, ...], protocol: Protocol) -> Iterator[Check]:
+    """Decisions of a two-stage design follow from the counts; p is at most the exact level just where p0 is rejected."""
+    spec = protocol.design.simon
+    for outcome in outcomes:
+        for analysis in outcome.analyses:
+            if isinstance(analysis, SimonTwoStage) and spec is not None:
+                rows = _of(results, outcome, analysis)
+                level = rows.loc[(rows["variable"] == "design") & (rows["statistic"] == "type1"), "value"]
+                for scenario, found in rows.groupby("scenario", sort=True):
+                    subject = f"{outcome.id} {rows['analysis'].iloc[0]}"
+                    yield from _decided(f"{subject}/{scenario}", subject, found, spec, float(level.iloc[0]))
+
+
+def _decided(instance: str, subject: str, rows: pd.DataFrame, spec: SimonDesign, level: float) -> Iterator[Check]:
+    cells = {
+        (category, statistic): found
+        for variable, category, statistic, found in zip(
+            rows["variable"], rows["category"], rows["statistic"], rows["value_text"].fillna(rows["value"]), strict=True
+        )
+        if variable == "observed"
+    }
+    x1, known1, first = (cells["stage 1", name] for name in ("n", "denominator", "decision"))
+    x, known, final = (cells["both stages", name] for name in ("n", "denominator", "decision"))
+    passed = known1 == spec.n1 and x1 > spec.r1
+    wanted = "not reached" if known1 < spec.n1 else "continue" if passed else "stop for futility"
+    yield Check(subject, f"{instance}/stage 1", wanted, str(first), first == wanted)
+    rejects = passed and known == spec.n and x > spec.r
+    words = "reject p0" if rejects else "p0 not rejected"
+    # a further patient whose status is not known yet makes it over-running
+    open_still = final == "not reached"
+    held = (final == "reject p0") == rejects or open_still
+    yield Check(subject, f"{instance}/both stages", words, str(final), held)
+    p = rows.loc[(rows["variable"] == "estimates") & (rows["statistic"] == "p"), "value"].dropna()
+    if len(p):
+        found = float(p.iloc[0])
+        held = (found <= level + _TOLERANCE) == (final == "reject p0")
+        yield Check(subject, f"{instance}/p", f"{final} at level {level:.4g}", f"p = {found:.4g}", held)
