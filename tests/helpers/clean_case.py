@@ -15,7 +15,7 @@ from trialpipe.clean.run import CleanResult, clean
 from trialpipe.config.errors import validate
 from trialpipe.config.extracts import Extracts
 from trialpipe.config.protocol import Protocol
-from trialpipe.config.trial import Trial, as_json
+from trialpipe.config.trial import Trial, as_json, with_files
 from trialpipe.config.yaml_strict import load
 from trialpipe.ingest.run import ingest
 from trialpipe.io import store
@@ -40,22 +40,23 @@ class Cleaned:
         return {name: result.table for name, result in self.results.items()}
 
 
-def trial(name: str) -> Trial:
-    """Protocol and extracts of a trial; its outcomes are not read."""
+def trial(name: str, root: Path | None = None) -> Trial:
+    """Protocol and extracts (under ``root``, if given) of a trial; its outcomes are not read."""
     folder = ROOT / "config" / "trials" / name
     protocol = validate(load(folder / "protocol.yaml"), Protocol)
     extracts = validate(load(folder / "extracts.yaml"), Extracts)
-    return Trial(name, folder, protocol, extracts, (), {}, ROOT / extracts.root)
+    where = root or ROOT / extracts.root
+    return Trial(name, folder, protocol, with_files(extracts, where, {}), (), {}, where)
 
 
 def cleaned(name: str, root: Path | None = None) -> Cleaned:
     """The trial's extracts (or those under ``root``) ingested, cleaned and checked."""
-    configured = trial(name)
+    configured = trial(name, root)
     forms = {}
     for source in configured.extracts.sources:
         for form in source.forms:
             spec = json.loads(as_json(ingest_spec(configured, source.id, form.id)))
-            table, _ = ingest(spec, root or configured.root, form.id)
+            table, _ = ingest(spec, configured.root, form.id)
             forms[f"{source.id}.{form.id}"] = store.frame(table)
     context = context_from(json.loads(as_json(clean_spec(configured))))
     results = {entry.domain: clean(entry, forms, context) for entry in configured.extracts.domains}

@@ -69,10 +69,10 @@ def load_trial(trials: Path, trial: str, data_root: str = ".") -> Trial:
         raise ConfigError(f"{shown['protocol']}: trial: '{protocol.trial}' is not the folder's name '{trial}'")
     check_trial(protocol, extracts, outcomes, documents)
     lock, root = read_lock(folder / LOCK), Path(data_root) / extracts.root
-    return Trial(trial, folder, protocol, _with_files(extracts, root, lock), outcomes.outcomes, lock, root)
+    return Trial(trial, folder, protocol, with_files(extracts, root, lock), outcomes.outcomes, lock, root)
 
 
-def _with_files(extracts: Extracts, root: Path, lock: dict[str, Locked]) -> Extracts:
+def with_files(extracts: Extracts, root: Path, lock: dict[str, Locked]) -> Extracts:
     """``files`` with the patterns among them (``*``, ``?``, ``[...]``) replaced by the files they stand for, sorted.
 
     An accepted file that is gone is among them, so that it is missed; a pattern without any file stays as it is.
