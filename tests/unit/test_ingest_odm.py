@@ -150,6 +150,14 @@ def test_typed_items_have_their_text(tmp_path):
     assert [row["IT.DOSE"], row["IT.DOSE__UNIT"], row["IT.FREQ"]] == ["5.0", "°C", " B<&D]]>"]
 
 
+def test_text_of_elements_inside_an_item_is_not_its_value(tmp_path):
+    note = "<Annotation SeqNum='1'><Comment>checked</Comment></Annotation>"
+    items = f"""<ItemDataString ItemOID="IT.FREQ">B{note}ID</ItemDataString>
+<ItemData ItemOID="IT.DOSE" Value="5">{note}</ItemData>"""
+    (row,) = _read(tmp_path, _odm(_all(_group(items))))
+    assert (row["IT.FREQ"], row["IT.DOSE"]) == ("BID", "5")
+
+
 def test_comments_quotes_entities_and_unicode(tmp_path):
     item = "<!-- <ItemData ItemOID='IT.DOSE' Value='9'/> --><?pi x?><ItemData\n Value='a \"b\" &#233;&amp;&#10;c'" + (
         ' ItemOID="IT.Größe 体重"/>'
@@ -369,6 +377,12 @@ def test_an_update_sets_a_value_to_null_and_replaces_its_unit(tmp_path):
     assert (row["IT.DOSE"], row["IT.DOSE__UNIT"], row["IT.TEMP"], row["IT.TEMP__UNIT"]) == (None, None, "311", None)
 
 
+def test_children_of_context_without_a_type_are_upserts(tmp_path):
+    text = _odm(_all(_group(_item("9") + _item("38", oid="IT.TEMP"), "Context")), "Transactional", meta="")
+    (row,) = _read(tmp_path, _odm(BASE), text)
+    assert (row["IT.DOSE"], row["IT.TEMP"], row["source_file"]) == ("9", "38", "1.xml")
+
+
 def test_context_alone_changes_nothing(tmp_path):
     text = _odm(_all(_group(_item("9", "Context"), "Context")), "Transactional", meta="")
     (row,) = _read(tmp_path, _odm(BASE), text)
@@ -490,6 +504,22 @@ def test_audit_records_that_stand_apart(tmp_path):
     assert {name: row[name] for name in SAID} == SAID
 
 
+def test_ids_of_audit_records_hold_within_their_file(tmp_path):
+    item = '<ItemDataFloat ItemOID="IT.DOSE" AuditRecordID="A.1">5</ItemDataFloat>'
+    apart = "<AuditRecords>" + RECORD.format(id=' ID="A.1"') + "</AuditRecords>"
+    texts = [
+        _odm(_all(_group(item)) + apart),
+        _odm(_all(_group(item)) + apart.replace("USR.1", "USR.2")),
+        _odm(_all(_group(item))),
+    ]
+    rows = _read(tmp_path, *texts, sheet="AuditRecord")
+    assert [(row["source_file"], row["USER"]) for row in rows] == [
+        ("0.xml", "USR.1"),
+        ("1.xml", "USR.2"),
+        ("2.xml", None),
+    ]
+
+
 # broken and hostile files
 
 
@@ -517,6 +547,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path):
         ("<ODM>\n<a x='1' x='2'/></ODM>", "0.xml:2 is no well-formed XML: duplicate attribute"),
         ("<ODM>&nbsp;</ODM>", "0.xml:1 is no well-formed XML: undefined entity"),
         ("<ODM></ODM><ODM></ODM>", "junk after document element"),
+        ("<ODM></ODM><!-- ", "is no well-formed XML: unclosed token"),
         ("<ODM>a]]></ODM>", "is no well-formed XML"),
         ("<ODM>\x01</ODM>", "is no well-formed XML"),
         ("<ODM><v:a/></ODM>", "unbound prefix"),
