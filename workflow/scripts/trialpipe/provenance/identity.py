@@ -28,7 +28,7 @@ def params(base: Path, trial: Trial, stage: str, wildcards: tuple[tuple[str, str
         spec, roots = _STAGES[stage](trial, values)
         code = fingerprint(base / "workflow" / "scripts" / f"{stage}.py", roots)
         modules = tuple(name for name in code if name.startswith("trialpipe"))
-        _cache[key] = {"spec": as_json(spec), "reference": _reference(modules), "code": code}
+        _cache[key] = {"spec": as_json(spec), "reference": _reference(modules, _tables(spec)), "code": code}
         if stage == "ingest":
             files = plan.raw_files(trial, values["source"], values["form"])
             _cache[key]["raw"] = {name: trial.lock[name].sha256 for name in sorted(files) if name in trial.lock}
@@ -54,9 +54,17 @@ def index_code(base: Path) -> dict[str, str]:
     return fingerprint(base / "workflow" / "scripts" / "index.py", ())
 
 
+def _tables(spec: dict) -> tuple[str, ...]:
+    """Reference tables that the configuration names."""
+    protocol = spec.get("protocol")
+    datasets = protocol.datasets if protocol is not None else ()
+    return tuple(terms.table for dataset in datasets for terms in getattr(dataset, "lists", ()))
+
+
 @cache
-def _reference(modules: tuple[str, ...]) -> dict[str, str]:
-    names = sorted({name for module in modules for name in referenced_tables(module)})
+def _reference(modules: tuple[str, ...], named: tuple[str, ...]) -> dict[str, str]:
+    """sha256 of the tables that modules hold by name, and of those ``named``."""
+    names = sorted({*named, *(name for module in modules for name in referenced_tables(module))})
     return {
         name: hashlib.sha256((REFERENCE / name).read_bytes()).hexdigest()[:16]
         for name in names

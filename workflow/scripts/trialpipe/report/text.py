@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from trialpipe.config.datasets import Dataset
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
+from trialpipe.config.yaml_strict import load
+from trialpipe.io.reference import REFERENCE
+
+CRITERIA = "criteria.yaml"
 
 STRATEGIES = {
     "treatment_policy": "treatment policy (counted whatever happens after it)",
@@ -68,8 +76,7 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     for population in protocol.populations:
         found["category", population.id] = population.label
     for dataset in protocol.datasets:
-        if dataset.kind == "findings":
-            found.update({("parameter", p.code): p.label for p in dataset.parameters})
+        found.update({("parameter", code): label for code, label in parameters(dataset).items()})
     for analysis in outcome.analyses:
         if analysis.kind == "flow":
             found.update({("category", box.id): box.label for box in analysis.boxes})
@@ -82,6 +89,36 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     if outcome.endpoint.kind in ("state_at_horizon", "time_to_event"):
         found.update({("category", str(code)): label for code, label in outcome.endpoint.labels.items()})
     return found
+
+
+def parameters(dataset: Dataset) -> dict[str, str]:
+    """Labels of a dataset's parameters by PARAMCD."""
+    if dataset.kind == "findings":
+        return {p.code: p.label for p in dataset.parameters}
+    if dataset.kind == "concentrations":
+        return {p.code: p.label for p in (*dataset.parameters, *dataset.ratios)}
+    if dataset.kind == "infections":
+        return {p.code: p.label for p in dataset.viruses} | {"ANYVIR": "Any virus"}
+    if dataset.kind == "eligibility":
+        return {c.code: f"{c.category.capitalize()}: {c.text}" for c in dataset.criteria}
+    if dataset.kind == "criteria":
+        known = {entry["id"]: entry for entry in load(REFERENCE / CRITERIA, CRITERIA).data["definitions"]}
+        return {code: label for name in dataset.definitions for code, label in _criteria(name, known).items()}
+    return {}
+
+
+def _criteria(name: str, known: Mapping[str, Any]) -> dict[str, str]:
+    """Labels of one definition of criteria.yaml; a variant has those of the definition it is based on."""
+    entry = known[name]
+    base = known[entry["based_on"]] if "based_on" in entry else {}
+    items = {item["code"]: item["label"] for item in (*base.get("items", ()), *entry.get("items", ()))}
+    if "diagnosis" in entry or "diagnosis" in base:
+        items |= {"NMET": "Criteria met", "NASS": "Criteria assessed", "DIAG": "Diagnosis"}
+    total = entry.get("total") or base.get("total")
+    if total:
+        items |= {total["code"]: total["label"], "PROB": f"Probability by {total['label']} (%)"}
+        items |= {f"GE{cutoff}": f"{total['label']} at least {cutoff}" for cutoff in total["cutoffs"]}
+    return {f"{entry['prefix']}{code}": label for code, label in items.items()}
 
 
 DISPLAYS = {
