@@ -131,7 +131,7 @@ def _not_counted(rows: pd.DataFrame) -> bool:
 
 
 def two_stage(results: pd.DataFrame, outcomes: tuple[Outcome, ...], protocol: Protocol) -> Iterator[Check]:
-    """Decisions of a two-stage design follow from the counts; p is at most the exact level just where p0 is rejected."""
+    """Decisions of a two-stage design follow from the counts; p is at most the exact level where p0 is rejected."""
     spec = protocol.design.simon
     for outcome in outcomes:
         for analysis in outcome.analyses:
