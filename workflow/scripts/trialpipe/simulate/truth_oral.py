@@ -25,7 +25,8 @@ def tables(p: Parameters, patients: list[Patient]) -> dict[str, Rows]:
     horizon = int(p.number("horizon"))
     subjects = [_subject(patient, horizon) for patient in patients]
     response = [row for patient in patients for row in _response(patient)]
-    listed = {entry["pt"] for entry in p.adverse_events if float(entry["listed"])}
+    listed = {entry["pt"] for entry in [*p.adverse_events, *p.fatal] if float(entry.get("listed", 0))}
+    listed |= set(p.words["listed_infections"])
     return {
         "patients": subjects,
         "findings": [row for patient in patients for row in truth.findings(patient)],
@@ -184,7 +185,7 @@ def _viruses(p: Parameters, patient: Patient) -> Rows:
 def _class(p: Parameters, base: Pcr | None, later: list[Pcr]) -> tuple[str, Pcr | None]:
     positive = [pcr for pcr in later if pcr.load is not None]
     if base is None:
-        return "unclassifiable", positive[0] if positive else None
+        return ("unclassifiable", positive[0]) if positive else ("none", None)
     if base.load is None:
         return ("de novo", positive[0]) if positive else ("none", None)
     limit = p.number("virus_limit") if base.below else base.load
