@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
+from trialpipe.derive.errors import UndeclaredIntercurrentEvent
 from trialpipe.derive.run import derive
 from trialpipe.io.errors import DataError
 
@@ -169,6 +170,33 @@ def test_unknown_names_are_refused(change, message):
 def test_the_time_needs_a_code():
     with pytest.raises(DataError, match="paramcd"):
         derive_all(PROTOCOL, (outcome(paramcd=None),), clean({"1": ("13 CR", "")}))
+
+
+def rescued() -> dict[str, pd.DataFrame]:
+    rescue = [{"id": "1", "CMCAT": "RESCUE", "CMDECOD": "ETOPOSIDE", "CMSTDTC": day(20)}]
+    return clean({"1": ("13 CR;30 CR CNS=Y", "")}) | {"cm": domain("cm", rescue)}
+
+
+def test_an_intercurrent_event_needs_a_strategy_that_changes_no_time():
+    estimand = {"population": "treated", "treatment": "t", "variable": "v", "summary": "s"}
+    with pytest.raises(UndeclaredIntercurrentEvent, match="rescue_therapy"):
+        derive_all(PROTOCOL, (outcome(),), rescued())
+    plain = outcome(estimand={**estimand, "intercurrent": {"rescue_therapy": "treatment_policy"}})
+    assert list(derive_all(PROTOCOL, (plain,), rescued())["adreac"]["AVAL"]) == [17.0]
+    other = outcome(estimand={**estimand, "intercurrent": {"rescue_therapy": "hypothetical"}})
+    with pytest.raises(DataError, match="is not derived here"):
+        derive_all(PROTOCOL, (other,), rescued())
+
+
+def test_a_scenario_may_take_another_dataset():
+    plain = PROTOCOL.model_dump(mode="json")
+    late = DATASET | {"id": "adcr", "levels": ["CR"]}
+    plan = Protocol.model_validate({**plain, "datasets": [*plain["datasets"], late]})
+    given = outcome(sensitivity=[{"id": "complete", "label": "After CR", "set": {"endpoint.dataset": "adcr"}}])
+    found = derive_all(plan, (given,), clean({"1": ("13 PR;20 CR;30 CR CNS=Y", "")}))
+    assert list(found["adreac"]["SCENARIO"]) == ["primary"]
+    assert list(found["adcr"]["SCENARIO"]) == ["complete"]
+    assert (found["adreac"]["AVAL"].iloc[0], found["adcr"]["AVAL"].iloc[0]) == (17.0, 10.0)
 
 
 SOME = [row for row in TRUTH if row["first"] and "-" not in row["events"]]

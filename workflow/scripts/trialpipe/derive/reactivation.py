@@ -24,7 +24,7 @@ from trialpipe.config.datasets import FindingsDataset, ReactivationDataset, Resp
 from trialpipe.config.outcomes import Outcome, ReactivationEndpoint
 from trialpipe.config.protocol import Protocol
 from trialpipe.config.scenarios import endpoint_scenarios
-from trialpipe.derive import days, response, rules, windows
+from trialpipe.derive import days, intercurrent, response, rules, windows
 from trialpipe.derive.errors import config_error
 from trialpipe.derive.order import first
 from trialpipe.derive.response import Values
@@ -75,26 +75,42 @@ def run(
 ) -> pd.DataFrame:
     """ADTTE: a row per responder, outcome with a reactivation endpoint on ``dataset``, and scenario.
 
-    Raises DataError for an unknown rule-set, level or criteria, and for an outcome without ``paramcd``.
+    Raises DataError for an unknown rule-set, level or criteria, an outcome without ``paramcd``, and a strategy other
+    than treatment policy; UndeclaredIntercurrentEvent for an intercurrent event at risk without strategy.
     """
     spec = _spec(dataset, protocol, reference)
     values, _ = response._measured(derived[name] for name in spec.dataset.inputs)
     visits = windows.visit_set(protocol, spec.source.visits)
     dated = [v.label for v in visits.visits if not v.baseline and v.anchor is None]
     found = responses(derived[spec.source.id], spec.dataset.rule_set, spec.dataset.levels, spec.levels[0], dated)
-    wanted = [
-        (scenario, changed)
-        for outcome in outcomes
-        for scenario, changed in endpoint_scenarios(outcome)
-        if isinstance(changed.endpoint, ReactivationEndpoint) and changed.endpoint.dataset == dataset
-    ]
+    people = [subject for subject in subjects(derived["adsl"], protocol) if subject.usubjid in found]
+    follows = [course(s, found[s.usubjid], values.get(s.usubjid, {}), spec) for s in people]
     rows: list[dict[str, object]] = []
-    for subject in subjects(derived["adsl"], protocol):
-        own = found.get(subject.usubjid)
-        if own:
-            follow = course(subject, own, values.get(subject.usubjid, {}), spec)
-            rows += [_row(outcome, scenario, subject, own, follow, spec) for scenario, outcome in wanted]
+    for outcome in outcomes:
+        for scenario, changed in endpoint_scenarios(outcome):
+            if isinstance(changed.endpoint, ReactivationEndpoint) and changed.endpoint.dataset == dataset:
+                made = [
+                    _row(changed, scenario, subject, found[subject.usubjid], follow, spec)
+                    for subject, follow in zip(people, follows, strict=True)
+                ]
+                _check(changed, scenario, protocol, people, made)
+                rows += made
     return days.frame(rows, ADTTE)
+
+
+def _check(
+    outcome: Outcome, scenario: str, protocol: Protocol, people: list[Subject], made: list[dict[str, object]]
+) -> None:
+    """Every intercurrent event between response and end has a strategy, and it is one that changes no time."""
+    for milestone, strategy in intercurrent.applied(outcome, protocol):
+        item, message = f"outcome {outcome.id} estimand.intercurrent", f"of {milestone} is not derived here"
+        raise config_error(item, strategy, message, "use treatment_policy, or name it under competing")
+    at_risk = [
+        (subject, start, end)
+        for subject, row in zip(people, made, strict=True)
+        if (start := days.day(row["STARTDT"])) is not None and (end := days.day(row.get("ADT"))) is not None
+    ]
+    intercurrent.check_declared(outcome, scenario, protocol, at_risk)
 
 
 def _spec(dataset: str, protocol: Protocol, reference: Mapping[str, object]) -> _Spec:
