@@ -187,7 +187,8 @@ def _again(group: str, key: str, change: tuple[str, New] | None) -> Maker:
 
     def make(forge: Forge, rng: np.random.Generator) -> list[Cell]:
         table = forge.forms[group]
-        assert isinstance(table, OdmTable) and table.study
+        assert isinstance(table, OdmTable)
+        assert table.study
         row = choose(rng, [r for r in forge.free(table) if change is None or _pointed(forge, r, r.cells[change[0]])])
         if row is None:
             return []

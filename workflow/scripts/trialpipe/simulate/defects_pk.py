@@ -6,14 +6,14 @@ import datetime as dt
 
 import numpy as np
 
-from trialpipe.simulate import pk_oral
 from trialpipe.simulate.defects import Cell, Forge, Maker, choose
 from trialpipe.simulate.pk_oral import COMMENT, LAST_DOSE, MOMENT, RESULT, SAMPLE, SUBJECT, TAKEN, UNIT, VISIT
+from trialpipe.simulate.raw import Row
 
 PLASMA, FLUID = "pk", "pkcsf"
 
 
-def _figures(forge: Forge, form: str) -> list:  # type: ignore[type-arg]
+def _figures(forge: Forge, form: str) -> list[Row]:
     """Untouched rows with a plain result."""
     return [r for r in forge.free(forge.forms[form]) if r.cells[RESULT].replace(".", "").isdigit()]
 
@@ -95,7 +95,6 @@ def _comment(forge: Forge, rng: np.random.Generator) -> list[Cell]:
     return [forge.put(table, row, COMMENT, "see Dr Lefebvre, 06 39 98 41 27")] if row else []
 
 
-assert SAMPLE in pk_oral.COLUMNS
 MAKERS: dict[str, Maker] = {
     "pk_before_dose": _before_dose,
     "pk_wrong_patient": _wrong_patient,

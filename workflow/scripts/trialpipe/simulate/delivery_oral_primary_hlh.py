@@ -1,4 +1,4 @@
-"""Deliveries of course ``oral_primary_hlh``: ODM e-CRF, drug levels in plasma and CSF, xPONENT plates, nCounter lanes."""
+"""Deliveries of course ``oral_primary_hlh``: ODM e-CRF, drug levels, xPONENT plates and nCounter lanes."""
 
 from __future__ import annotations
 

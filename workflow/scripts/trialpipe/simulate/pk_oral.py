@@ -124,8 +124,8 @@ def pairs(tables: dict[str, Table]) -> list[dict[str, object]]:
         if near is None:
             continue
         apart = abs(near.tags["sample"].when - sample.when).total_seconds() / 60
-        figures = [r.tags["value"] if r.tags["measured"] else None for r in (row, near)]
-        ratio = "" if None in figures else f"{figures[0] / figures[1]:.6g}"
+        figures = [r.tags["value"] for r in (row, near) if r.tags["measured"] and r.tags["value"] is not None]
+        ratio = f"{figures[0] / figures[1]:.6g}" if len(figures) == 2 else ""
         rows.append(
             {
                 "subject": row.subject,

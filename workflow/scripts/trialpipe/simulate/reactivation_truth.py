@@ -1,8 +1,8 @@
 """Reactivation after response by HLH-2004, straight from the true measured values. Written apart from the pipeline.
 
 Response is CR or PR of NI-0501-04 at a dated visit. Every later day with a measurement before conditioning is an
-assessment; a value counts for `MAX_AGE` days. After CR at least 3 criteria, after PR at least 3 that were not met at the
-response; or neurological symptoms that were absent then. From the first CR after a PR on, the rule after CR holds.
+assessment; a value counts for `MAX_AGE` days. After CR at least 3 criteria, after PR at least 3 that were not met at
+the response; or neurological symptoms that were absent then. From the first CR after a PR on, the rule after CR holds.
 """
 
 from __future__ import annotations
