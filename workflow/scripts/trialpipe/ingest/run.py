@@ -18,8 +18,12 @@ from trialpipe.io.errors import DataError
 READERS = {
     "bioplex": "trialpipe.ingest.bioplex",
     "delimited": "trialpipe.ingest.delimited",
+    "intelliflex": "trialpipe.ingest.intelliflex",
+    "msd": "trialpipe.ingest.msd",
     "odm": "trialpipe.ingest.odm",
+    "rcc": "trialpipe.ingest.rcc",
     "workbook": "trialpipe.ingest.workbook",
+    "xponent": "trialpipe.ingest.xponent",
 }
 RULES = Path(__file__).resolve().parents[4] / "resources" / "reference" / "privacy_rules.csv"
 
