@@ -113,7 +113,7 @@ def test_every_end_and_deviation_occurs(made: Path) -> None:
 
 
 def test_levels_are_those_of_the_differential_equations() -> None:
-    """Gut and plasma of one compartment with first-order absorption, integrated step by step; clearance slowed later."""
+    """Gut and plasma of one compartment with first-order absorption, step by step; slower clearance later."""
     drug = Drug(7.8, 28.0, 1.6, (20.0, 40.0), 0.5)
     doses = [(0.0, 10.0), (12.0, 10.0), (24.0, 5.0)]
     times = [0.0, 2.0, 12.0, 13.5, 24.0, 26.0, 50.0]
