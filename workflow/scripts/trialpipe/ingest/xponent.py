@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from trialpipe.ingest.common import Builder, Dialect, items
@@ -200,5 +201,9 @@ def _made(meta: list[list[str]]) -> dict[str, str | None]:
 
 
 def _constant(value: str | None, n: int) -> pa.Array:
-    """``value`` n times, without n copies of it."""
-    return pa.nulls(n, pa.string()) if value is None else pa.repeat(pa.scalar(value, pa.string()), n)
+    """``value`` n times, built from buffers: ``pa.repeat`` imports pandas (see `common.strings`)."""
+    text = (value or "").encode("utf-8")
+    offsets = np.arange(n + 1, dtype=np.int64) * len(text)
+    bitmap = pa.py_buffer(bytes((n + 7) // 8)) if value is None else None
+    ends = pa.py_buffer(offsets.astype(np.int32).tobytes())
+    return pa.StringArray.from_buffers(n, ends, pa.py_buffer(text * n), bitmap)
