@@ -1,4 +1,4 @@
-"""Exports of laboratory instruments from public repositories: values told by other programs (see each case's README)."""
+"""Exports of laboratory instruments from public repositories: values told by other programs (see their READMEs)."""
 
 from __future__ import annotations
 

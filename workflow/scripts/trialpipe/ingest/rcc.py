@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -44,6 +46,18 @@ ATTRIBUTES = {
 CODE = ("CODE_CLASS", "NAME", "ACCESSION", "COUNT")
 COLUMNS = (*ATTRIBUTES, *CODE, "MESSAGES")
 MEMBERS, MEMBER_BYTES = 500, 5 << 20
+# what zipfile raises on damaged archives; a ValueError for names and places that cannot be
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
 _HEADER = ["codeclass", "name", "accession", "count"]
 _TAG = re.compile(r"<(/?)([A-Za-z_]+)>")
 _AGAIN = "export the lane again from the scanner"
@@ -72,11 +86,12 @@ def read(path: Path, rel: str, dialect: Dialect | Mapping[str, Any]) -> pa.Table
 
 def _archive(stream: BinaryIO, rel: str, form: Dialect) -> pa.Table:
     try:
-        with zipfile.ZipFile(stream) as archive:
-            members = _members(archive.infolist(), rel, form)
-            return stack([_lane(io.BytesIO(_bytes(archive, m, rel)), rel, m.filename, form) for m in members])
-    except zipfile.BadZipFile as error:
+        archive = zipfile.ZipFile(stream)
+    except _UNREADABLE as error:
         raise DataError(rel, None, None, None, f"zip archive is broken: {error}", "copy or pack it again") from error
+    with archive:
+        members = _members(archive.infolist(), rel, form)
+        return stack([_lane(io.BytesIO(_bytes(archive, m, rel)), rel, m.filename, form) for m in members])
 
 
 def _members(found: list[zipfile.ZipInfo], rel: str, form: Dialect) -> list[zipfile.ZipInfo]:
@@ -112,7 +127,7 @@ def _bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, rel: str) -> bytes
     try:
         with archive.open(member) as stream:
             data = stream.read(MEMBER_BYTES + 1)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, zlib.error) as error:
+    except _UNREADABLE as error:
         message = f"member cannot be unpacked: {error}"
         raise DataError(where, None, None, None, message, "copy or pack it again") from error
     if max(len(data), member.file_size) > MEMBER_BYTES:
