@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from trialpipe.clean import dates, numbers
 from trialpipe.clean.reconcile import Ledger
@@ -37,6 +38,13 @@ class Items:
 
     result: str
     sample: str
+
+
+class Control(NamedTuple):
+    """Whether a control well recovers, and the cells of its result."""
+
+    passes: bool
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -115,18 +123,25 @@ def moment(text: str | None, dialect: Dialect) -> str:
 
 
 def sheet(
-    raw: Raw, date: str, valid: Sequence[float], controls: Sequence[bool], unknowns: Sequence[Raw], item: str, log: Log
+    raw: Raw,
+    date: str,
+    valid: Sequence[float],
+    controls: Sequence[Control],
+    unknowns: Sequence[Raw],
+    item: str,
+    log: Log,
 ) -> Sheet:
     """The sheet that ``raw`` (its first row) stands on, from its valid standards and control wells, with queries.
 
     ``item``: the column that tells standards and controls, where the queries point.
     """
-    accepted, cells = _controls_pass(controls, log), raw.origin(item)
+    accepted, cells = _controls_pass([control.passes for control in controls], log), raw.origin(item)
     if len(valid) < _least(log):
         log.add("plate_standards", cells, form=raw.form, item=item, value=str(len(valid)))
     if not accepted:
-        shown = f"{sum(controls)} of {len(controls)}"
-        log.add("plate_control", cells, form=raw.form, item=item, value=shown)
+        shown = f"{sum(control.passes for control in controls)} of {len(controls)}"
+        failed = [cell for control in controls if not control.passes for cell in control.cells]
+        log.add("plate_control", (*cells, *failed), form=raw.form, item=item, value=shown)
     low, high = (min(valid), max(valid)) if len(valid) >= _least(log) else (None, None)
     return Sheet(raw.file, date, low, high, accepted, tuple(unknowns))
 

@@ -25,6 +25,8 @@ from trialpipe.clean.rules import Log, Rule
 from trialpipe.config.extracts import Dialect
 
 SAMPLE, COUNT = "SAMPLE_ID", "COUNT"
+PROBES = {"lane_linearity": "positive", "lane_positive": "positive", "lane_housekeeping": "housekeeping"}
+"""Code class of the probes that a check judges."""
 _POSITIVE = re.compile(r"POS_(?P<letter>[A-Z])\s*\((?P<conc>[0-9.]+)\)")
 _DAY = re.compile(r"[0-9]{8}")
 
@@ -47,6 +49,12 @@ class Lane:
     @property
     def first(self) -> Raw:
         return self.rows[0]
+
+    def cited(self, check: str) -> tuple[Raw, ...]:
+        """The rows a failed check is about: those of the probes, else the first, which holds the attributes."""
+        probes = PROBES.get(check)
+        found = tuple(row for row in self.rows if probes and fold(row.cells.get("CODE_CLASS") or "") == probes)
+        return found or self.rows[:1]
 
     def is_control(self, table: Definitions) -> bool:
         """Whether the lane is one of a healthy control."""
@@ -215,8 +223,8 @@ def _normalised(lanes: list[Lane], kind: str, names: Sequence[str], log: Log, le
 
 
 def _fail(lane: Lane, kind: str, item: str, value: str, log: Log, ledger: Ledger, reason: str, **words: str) -> None:
-    form = lane.first.form
-    log.add(kind, lane.first.origin(item), form=form, item=item, value=value, sample=lane.sample, **words)
+    cells = [cell for row in lane.cited(kind) for cell in row.origin(item)]
+    log.add(kind, cells, form=lane.first.form, item=item, value=value, sample=lane.sample, **words)
     set_aside(lane, f"lane failed: {reason}", ledger)
 
 

@@ -46,7 +46,7 @@ def prepare(raws: Sequence[Raw], log: Log, ledger: Ledger, dialect: Dialect) -> 
 
 def _sheet(wells: list[Raw], log: Log, ledger: Ledger, dialect: Dialect) -> Sheet:
     standards: dict[str, list[tuple[float, float]]] = {}
-    controls: list[bool] = []
+    controls: list[assay.Control] = []
     unknowns = []
     for raw in wells:
         kind = _TYPE.fullmatch((raw.text("Type") or "").strip())
@@ -63,7 +63,7 @@ def _sheet(wells: list[Raw], log: Log, ledger: Ledger, dialect: Dialect) -> Shee
             level = f"{(raw.text('Type') or '').strip()} {expected}"
             standards.setdefault(level, []).append((observed, expected))
         elif letter == "C":
-            controls.append(assay.recovers(observed, expected, log))
+            controls.append(assay.Control(assay.recovers(observed, expected, log), raw.origin(OBS)))
     low = assay.figure(wells[0], "RECOVERY_LOW", dialect) or assay.BAND[0]
     high = assay.figure(wells[0], "RECOVERY_HIGH", dialect) or assay.BAND[1]
     valid = assay.valid_means(standards, low, high)

@@ -143,7 +143,8 @@ def _runs(plate: _Plate, wells: list[Raw], log: Log, ledger: Ledger) -> list[Run
         for well in groups[kind]:
             ledger.set_aside(well.form, well.lines, kind)
     valid = _valid(plate, groups["standard"], log)
-    controls = [passes for well in groups["control"] for passes in [_control(plate, well, log)] if passes is not None]
+    judged = [(_control(plate, well, log), well) for well in groups["control"]]
+    controls = [assay.Control(passes, well.origin(RESULT)) for passes, well in judged if passes is not None]
     sheet = assay.sheet(wells[0], plate.date, valid, controls, groups["sample"], RESULT, log)
     unit, name = plate.unit(analyte), plate.first.cells.get("PLATE_BATCH") or plate.first.file
     runs = []

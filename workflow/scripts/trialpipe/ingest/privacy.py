@@ -155,16 +155,25 @@ def _judge(
 def _judge_json(
     text: str, item: str, content: Sequence[Rule], rules: Sequence[Rule]
 ) -> tuple[str, list[tuple[str, str]]]:
-    pairs = json.loads(text)
+    """``text`` is a mapping, or a list of lines each of which starts with its key."""
+    whole = json.loads(text)
+    lines = [(key, [key, value]) for key, value in whole.items()] if isinstance(whole, dict) else _keyed(whole)
     found = []
-    for key, value in pairs.items():
-        rule = None
-        if value is not None:
-            rule = _column_rule(key, rules) or _content_rule(f"{key}: {value}", content)
-        if rule:
-            pairs[key] = f"[REDACTED:{rule}]"
-            found.append((f"{item}.{key}", rule))
-    return (json.dumps(pairs, ensure_ascii=False), found) if found else (text, [])
+    for key, line in lines:
+        shown = ", ".join(str(value) for value in line[1:] if value is not None)
+        rule = (_column_rule(key, rules) or _content_rule(f"{key}: {shown}", content)) if shown else None
+        if not rule:
+            continue
+        found.append((f"{item}.{key}", rule))
+        if isinstance(whole, dict):
+            whole[key] = f"[REDACTED:{rule}]"
+        else:
+            line[1:] = [f"[REDACTED:{rule}]"]
+    return (json.dumps(whole, ensure_ascii=False), found) if found else (text, [])
+
+
+def _keyed(lines: list[list[str]]) -> list[tuple[str, list[str]]]:
+    return [(str(line[0] or ""), line) for line in lines if line]
 
 
 def _column_rule(item: str, rules: Sequence[Rule]) -> str | None:
