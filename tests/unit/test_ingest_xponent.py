@@ -181,6 +181,13 @@ def test_utf8_declared_as_cp1252(tmp_path):
     _fails(tmp_path, _text(), ":7", "encoding: utf-8", encoding="cp1252")
 
 
+def test_file_larger_than_a_plate(tmp_path, monkeypatch):
+    monkeypatch.setattr(xponent, "CELL_LIMIT", 3)
+    _fails(tmp_path, _text(), ":16", "more than a plate")
+    monkeypatch.setattr(xponent, "HEADER_LIMIT", 3)
+    _fails(tmp_path, _text(), ":6", "more than a plate")
+
+
 @pytest.mark.parametrize("pad", [0, 9])
 def test_cut_anywhere(tmp_path, pad):
     whole = _text(pad=pad).encode()

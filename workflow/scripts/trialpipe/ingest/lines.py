@@ -52,8 +52,10 @@ def records(stream: BinaryIO, where: str, dialect: Dialect) -> Iterator[tuple[in
     """
     quote = dialect.quote or '"'
     source = lines(stream, where, dialect.encoding)
-    quoting = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
-    reader = csv.reader(source, delimiter=dialect.separator, quotechar=quote, quoting=quoting, strict=True)
+    if dialect.quote is None:
+        reader = csv.reader(source, delimiter=dialect.separator, quoting=csv.QUOTE_NONE, strict=True)
+    else:
+        reader = csv.reader(source, delimiter=dialect.separator, quotechar=quote, strict=True)
     while True:
         row = reader.line_num + 1
         try:

@@ -44,6 +44,8 @@ _WELLS = frozenset(("median", "net mfi", "count", "result", "mean", "dilution fa
 _HALVES = ((re.compile(r"\d+\(\d+"), re.compile(r"[A-P]\d+\)")), (re.compile(r"\d+"), re.compile(r"[A-P]\d+")))
 # every row carries the header lines; one Arrow column holds 2 GB of text
 _META_LIMIT = (1 << 31) - 1
+# 384 wells of 100 analytes in 50 blocks; memory stays bounded whatever the file
+CELL_LIMIT, HEADER_LIMIT = 2_000_000, 10_000
 _AGAIN = "export the plate again from xPONENT"
 
 
@@ -81,10 +83,13 @@ class _Plate:
         self.block: _Block | None = None
         self.footer: int | None = None
         self.last = 0
+        self.cells = 0
         self.builder = Builder(CELL, rel, 1)
 
     def take(self, row: int, cells: list[str]) -> None:
         self.last = row
+        if self.cells > CELL_LIMIT or len(self.meta) > HEADER_LIMIT:
+            raise self._too_large(row)
         key = cells[0].casefold()
         if not self.meta:
             _check_first(cells, self.rel, row)
@@ -112,11 +117,11 @@ class _Plate:
         if not any(block.name.casefold() in _WELLS for block in self.blocks.values()):
             message = "file has no block of wells (Median, Net MFI, Count, Result ...)"
             raise DataError(self.rel, None, None, None, message, _AGAIN)
-        made = [*_made(self.meta).values(), json.dumps(self.meta, ensure_ascii=False)]
+        meta = json.dumps(self.meta, ensure_ascii=False)
+        made = [*_made(self.meta).values(), meta]
         table = self.builder.table()
-        if table.num_rows * len(made[-1].encode()) > _META_LIMIT:
-            message = f"file has {table.num_rows} cells, more than a plate has"
-            raise DataError(self.rel, None, None, None, message, "keep one plate per file")
+        if table.num_rows * len(meta.encode("utf-8")) > _META_LIMIT:
+            raise self._too_large(self.last)
         for name, value in zip((*PLATE, "PLATE_META"), made, strict=True):
             table = table.append_column(name, _constant(value, table.num_rows))
         return table
@@ -160,6 +165,10 @@ class _Plate:
         for analyte, value in values.items():
             self.builder.add(row, [block.name, cells[0] if located else None, sample, analyte, value, total])
         block.rows += 1
+        self.cells += len(values)
+
+    def _too_large(self, row: int) -> DataError:
+        return DataError(self.rel, row, None, None, "file holds more than a plate does", "keep one plate per file")
 
 
 def _check_first(cells: list[str], rel: str, row: int) -> None:
@@ -196,7 +205,7 @@ def _made(meta: list[list[str]]) -> dict[str, str | None]:
     made: dict[str, str | None] = {}
     for name, key in PLATE.items():
         cells = [cell for cell in found.get(key, []) if cell]
-        made[name] = (" ".join(cells) if key == "date" else (cells or [None])[0]) or None
+        made[name] = (" ".join(cells) if key == "date" else cells[0]) if cells else None
     return made
 
 
