@@ -12,7 +12,7 @@ export TZ := UTC
 export LC_ALL := C.UTF-8
 CORES ?=
 PROFILE ?= profiles/default
-N ?=
+N ?= 29
 SEED ?= 1
 PYTEST_ARGS ?=
 
@@ -27,7 +27,7 @@ help:  ## what can be made
 environment:  ## build the environment alone
 	@$(ENVIRONMENT)
 
-run:  ## all trials, raw extract to report; CORES=2, PROFILE=profiles/frozen
+run:  ## all trials, raw extract to report; CORES=2, PROFILE=profiles/frozen or profiles/slurm
 	@$(ENVIRONMENT)
 	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" $(if $(CORES),--cores "$(CORES)")
 	@echo
@@ -63,17 +63,18 @@ impact:  ## TRIAL=x CELL=file:row:item: every number a raw cell reaches
 	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.provenance.impact --trial "$(TRIAL)" --cell "$(CELL)"
 
-simulate:  ## OUT=dir TRIAL=x SEED=1: simulated extracts with their truth; N=29, else as planned
+simulate:  ## OUT=dir TRIAL=x N=29 SEED=1: simulated extracts with their truth
 	$(call need,OUT,OUT=simulated TRIAL=c-hlh N=29 SEED=1)
 	$(call need,TRIAL,OUT=simulated TRIAL=c-hlh N=29 SEED=1)
 	@$(ENVIRONMENT)
-	@$(PYTHON) -m trialpipe.simulate.main --out "$(OUT)" --trial "$(TRIAL)" $(if $(N),--n "$(N)") --seed "$(SEED)"
+	@$(PYTHON) -m trialpipe.simulate.main --out "$(OUT)" --trial "$(TRIAL)" --n "$(N)" --seed "$(SEED)"
 
 qc:  ## not available yet
 	@echo "make qc is not available yet: the second derivation in R is not written" >&2; exit 1
 
-doctor:  ## not available yet
-	@echo "make doctor is not available yet: it comes with the cluster profile" >&2; exit 1
+doctor:  ## what a run needs, with cures; PROFILE=profiles/slurm asks the cluster by one small job
+	@$(ENVIRONMENT)
+	@$(PYTHON) -m trialpipe.provenance.doctor --profile "$(PROFILE)" $(if $(WAIT),--wait "$(WAIT)")
 
 lint:  ## linters, types, import contract, schemas, data guard
 	@$(TEST_ENVIRONMENT)
