@@ -41,7 +41,8 @@ def _no_hour(forge: Forge, rng: np.random.Generator) -> list[Cell]:
     alone = [
         r
         for r in forge.free(table)
-        if sum(o.subject == r.subject and o.cells[TAKEN][:10] == r.cells[TAKEN][:10] for o in table.rows) == 1
+        if r.tags["measured"]
+        and sum(o.subject == r.subject and o.cells[TAKEN][:10] == r.cells[TAKEN][:10] for o in table.rows) == 1
     ]
     row = choose(rng, alone)
     return [forge.put(table, row, TAKEN, row.cells[TAKEN][:10])] if row else []

@@ -156,6 +156,7 @@ def _puncture(
     base, slope = p.numbers("puncture_missed")
     activity = patient.course.at("activity", patient.day(when))
     done = bool(rng.random() >= base + slope * max(activity - 0.5, 0))
+    activity = min(activity, p.number("csf_ceiling"))
     found = []
     for test, (unit, decimals) in measures.CSF.items():
         level, rise = p.numbers(f"csf_{test}")
