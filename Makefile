@@ -12,7 +12,7 @@ export TZ := UTC
 export LC_ALL := C.UTF-8
 CORES ?=
 PROFILE ?= profiles/default
-N ?= 29
+N ?=
 SEED ?= 1
 PYTEST_ARGS ?=
 
@@ -63,11 +63,11 @@ impact:  ## TRIAL=x CELL=file:row:item: every number a raw cell reaches
 	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.provenance.impact --trial "$(TRIAL)" --cell "$(CELL)"
 
-simulate:  ## OUT=dir TRIAL=x N=29 SEED=1: simulated extracts with their truth
+simulate:  ## OUT=dir TRIAL=x SEED=1: simulated extracts with their truth; N=29, else as planned
 	$(call need,OUT,OUT=simulated TRIAL=c-hlh N=29 SEED=1)
 	$(call need,TRIAL,OUT=simulated TRIAL=c-hlh N=29 SEED=1)
 	@$(ENVIRONMENT)
-	@$(PYTHON) -m trialpipe.simulate.main --out "$(OUT)" --trial "$(TRIAL)" --n "$(N)" --seed "$(SEED)"
+	@$(PYTHON) -m trialpipe.simulate.main --out "$(OUT)" --trial "$(TRIAL)" $(if $(N),--n "$(N)") --seed "$(SEED)"
 
 qc:  ## not available yet
 	@echo "make qc is not available yet: the second derivation in R is not written" >&2; exit 1
