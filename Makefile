@@ -15,6 +15,7 @@ PROFILE ?= profiles/default
 N ?=
 SEED ?= 1
 PYTEST_ARGS ?=
+WAIT ?=
 
 # asked before the environment is built, which takes minutes
 define need

@@ -168,8 +168,9 @@ def _number(reader: Reader, record: Record, source: Source, info: TestInfo, text
         record.values |= {f"{stem}STRESC": word, f"{stem}CENS": "none"}
         return
     units = reader.context.reference.units
+    decimal = reader.decimal(record, source.result)
     found = numbers.parse(
-        text, reader.dialect.decimal, reader.dialect.missing, lambda unit: units.canonical(unit, info.code) is not None
+        text, decimal, reader.dialect.missing, lambda unit: units.canonical(unit, info.code) is not None
     )
     unit_text, unit_item = _unit(reader, record, source)
     record.values[f"{stem}ORRESU"] = unit_text or found.unit

@@ -15,6 +15,7 @@ from trialpipe.io.errors import DataError
 from trialpipe.io.sdtm import date_columns, prefix
 
 REDACTED = "[REDACTED:"
+DECIMAL = "__DECIMAL"
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,13 @@ class Reader:
             self.query("number_invalid", record, item, text, variable=variable)
         record.values[variable] = found.value if found is not None and plain else None
 
+    def decimal(self, record: Record, item: str) -> str:
+        """The decimal mark of a cell: that beside it (``<item>__DECIMAL``) if its source states one, else the dialect's."""
+        return record.raw.cells.get(f"{item}{DECIMAL}") or self.dialect.decimal
+
     def number(self, record: Record, item: str, text: str | None) -> numbers.Number | None:
         """A figure without unit; None if there is none or (flag and query) it cannot be read."""
-        found = numbers.parse(text, self.dialect.decimal, self.dialect.missing)
+        found = numbers.parse(text, self.decimal(record, item), self.dialect.missing)
         if found.status == "invalid":
             record.flags.add("NUMBER_INVALID")
             self.query("number_invalid", record, item, text)

@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from trialpipe.config.outcomes import Outcome
+from trialpipe.config.protocol import Protocol
+
 if TYPE_CHECKING:
     import pandas as pd
 
 TICKS = (7, 14, 28, 30, 60, 90, 182.5, 365, 730)
+
+
+def time_label(outcome: Outcome, protocol: Protocol) -> str:
+    """Title of the time axis: days from the origin of the endpoint."""
+    endpoint = outcome.endpoint
+    if endpoint.kind == "reactivation":
+        return "Days from first response"
+    dataset = next((d for d in protocol.datasets if d.id == endpoint.dataset), None)
+    start = dataset.start if dataset is not None and dataset.kind == "infections" else getattr(endpoint, "origin", "")
+    label = next(m.label for m in protocol.milestones if m.id == start)
+    return f"Days from {label[0].lower()}{label[1:]}"
 
 
 def breaks(last: float) -> list[float]:

@@ -22,9 +22,8 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: CumulativeIncidence, pr
     shown = named if len(named) else shown
     if shown.empty:
         return None
-    origin = next(m.label for m in protocol.milestones if m.id == outcome.endpoint.origin)  # type: ignore[union-attr]
     groups = list(dict.fromkeys(shown["group"]))
-    label = f"Days from {origin[0].lower()}{origin[1:]}"
+    label = curves.time_label(outcome, protocol)
 
     height = 4.0 + curves.ROW / 72 * len(groups)
     ticks = curves.breaks(float(shown["time"].max()))
@@ -33,7 +32,7 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: CumulativeIncidence, pr
         from plotnine import theme
 
         named = {m.id: m.label for m in protocol.milestones} | dict(getattr(outcome.endpoint, "labels", {}))
-        words = shown["category"].map(lambda code: named.get(code, code), na_action="ignore")
+        words = shown["category"].map(lambda code: named.get(code, str(code).capitalize()), na_action="ignore")
         plot = _plot(shown.assign(category=words), groups, ticks, label) + theme(**curves.margins(groups, height))
         save_svg(plot, path, height, curves.risk_table(curves.at_risk(shown, ticks), groups))
 

@@ -23,8 +23,7 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: KaplanMeier, protocol: 
     if shown.empty:
         return None
     groups = list(dict.fromkeys(shown["group"]))
-    origin = next(m.label for m in protocol.milestones if m.id == outcome.endpoint.origin)  # type: ignore[union-attr]
-    label = f"Days from {origin[0].lower()}{origin[1:]}"
+    label = curves.time_label(outcome, protocol)
 
     height = 4.0 + curves.ROW / 72 * len(groups)
     ticks = curves.breaks(float(shown["time"].max()))

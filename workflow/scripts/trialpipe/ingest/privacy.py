@@ -24,6 +24,7 @@ from trialpipe.io.errors import DataError
 
 REPORT = pa.schema([*ORIGIN, ("item", pa.string()), ("rule", pa.string())])
 BIRTH = "birth_date"
+IDENTIFIER = "identifier"
 # cells of these columns are JSON objects, gated key by key
 JSON_ITEMS = ("PLATE_META",)
 _SKIP = tuple(name for name, _ in ORIGIN)
@@ -61,7 +62,9 @@ def gate(table: pa.Table, rules: Sequence[Rule], keep: Mapping[str, Any] | None 
     content rules; ``allow`` {item: [rule names]} exempts a column from rules that hit it wrongly;
     ``derive_age`` {birth, at, dates} adds, before the birth date is redacted, the text columns
     ``<birth>__AGE_YEARS``, ``<birth>__AGE_MONTHS`` (null from 24 months on) and ``<birth>__NEONATE`` (Y below
-    28 days, else N) at the date in column ``at`` of the same row; ``dates`` is DMY, MDY or ISO.
+    28 days, else N) at the date in column ``at`` of the same row; ``dates`` is DMY, MDY or ISO. ``identifiers``
+    are columns that the source itself tags as identifying: rule ``identifier`` hits all their cells that no
+    other column rule does.
 
     The report has a row per redacted cell: source_file, source_row, source_sheet, item, rule - never the
     text; rule ``age_not_derived`` counts rows whose birth date gave no age. Raises DataError when a column
@@ -83,7 +86,9 @@ def gate(table: pa.Table, rules: Sequence[Rule], keep: Mapping[str, Any] | None 
         if item in _SKIP:
             continue
         mine = [rule for rule in every if rule.name not in allow.get(item, ())]
-        column, found = _column(table.column(position), item, mine, item == birth)
+        tagged = item in keep.get("identifiers", ()) and IDENTIFIER not in allow.get(item, ())
+        by_name = BIRTH if item == birth else _column_rule(item, mine) or (IDENTIFIER if tagged else None)
+        column, found = _column(table.column(position), item, mine, by_name)
         if found:
             table = table.set_column(position, item, column)
             hits += found
@@ -124,9 +129,10 @@ def _rule(name: str, kind: str, pattern: str, check: str, file: str) -> Rule:
         raise DataError(file, None, name, pattern, message, "correct the pattern") from error
 
 
-def _column(column: pa.ChunkedArray, item: str, rules: Sequence[Rule], is_birth: bool) -> tuple[pa.Array, list[Hit]]:
-    """The redacted column and its hits. Each distinct text is judged once."""
-    by_name = BIRTH if is_birth else _column_rule(item, rules)
+def _column(
+    column: pa.ChunkedArray, item: str, rules: Sequence[Rule], by_name: str | None
+) -> tuple[pa.Array, list[Hit]]:
+    """The redacted column and its hits; ``by_name``: the rule that hits it all. Each distinct text is judged once."""
     content = [rule for rule in rules if rule.kind == "content"]
     verdicts: dict[str, tuple[str, list[tuple[str, str]]]] = {}
     cells: list[str | None] = []

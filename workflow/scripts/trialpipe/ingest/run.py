@@ -21,6 +21,8 @@ READERS = {
     "intelliflex": "trialpipe.ingest.intelliflex",
     "msd": "trialpipe.ingest.msd",
     "odm": "trialpipe.ingest.odm",
+    "redcap": "trialpipe.ingest.redcap",
+    "sas": "trialpipe.ingest.sas",
     "rcc": "trialpipe.ingest.rcc",
     "workbook": "trialpipe.ingest.workbook",
     "xponent": "trialpipe.ingest.xponent",
@@ -49,7 +51,11 @@ def ingest(source: Mapping[str, Any], root: Path, form: str, rules: Path = RULES
         table = module.read_all(paths, files, dialect)
     else:
         table = stack([module.read(path, rel, dialect) for path, rel in zip(paths, files, strict=True)])
-    return privacy.gate(table, privacy.load_rules(rules), _keep(spec, dialect))
+    keep = _keep(spec, dialect)
+    if hasattr(module, "identifiers"):
+        # the source's own dictionary says which columns identify a person
+        keep["identifiers"] = module.identifiers(table.column_names, paths, files, dialect)
+    return privacy.gate(table, privacy.load_rules(rules), keep)
 
 
 def _form(source: Mapping[str, Any], form: str) -> Mapping[str, Any]:
