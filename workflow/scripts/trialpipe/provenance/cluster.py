@@ -20,6 +20,7 @@ import yaml
 from trialpipe.provenance import probe
 
 GIB = 2**30
+TIMEOUT = 30.0  # seconds for any one of SLURM's programs
 WAITING = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "REQUEUED", "STOPPED"}
 # the job step of Snakemake's plugin takes SLURM's variables away before it calls srun, and so does this job
 SCRIPT = """#!/bin/bash
@@ -79,11 +80,11 @@ def settings(profile: Path) -> Settings:
 
 
 def run(*command: str, stdin: str = "") -> tuple[int, str]:
-    """Exit code and output with the errors last; 124 after 30 s."""
+    """Exit code and output with the errors last; 124 after TIMEOUT seconds."""
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
-        return 124, f"{command[0]} did not answer in 30 s"
+        return 124, f"{command[0]} did not answer in {TIMEOUT:.0f} s"
     except OSError as error:
         return 127, f"{command[0]}: {error.strerror}"
     return done.returncode, (done.stdout + done.stderr).strip()
