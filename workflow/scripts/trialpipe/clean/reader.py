@@ -102,7 +102,7 @@ class Reader:
         record.values[variable] = found.value if found is not None and plain else None
 
     def decimal(self, record: Record, item: str) -> str:
-        """The decimal mark of a cell: that beside it (``<item>__DECIMAL``) if its source states one, else the dialect's."""
+        """The decimal mark of a cell: that beside it (``<item>__DECIMAL``) if there is one, else the dialect's."""
         return record.raw.cells.get(f"{item}{DECIMAL}") or self.dialect.decimal
 
     def number(self, record: Record, item: str, text: str | None) -> numbers.Number | None:

@@ -22,7 +22,6 @@ READERS = {
     "msd": "trialpipe.ingest.msd",
     "odm": "trialpipe.ingest.odm",
     "redcap": "trialpipe.ingest.redcap",
-    "sas": "trialpipe.ingest.sas",
     "rcc": "trialpipe.ingest.rcc",
     "workbook": "trialpipe.ingest.workbook",
     "xponent": "trialpipe.ingest.xponent",
