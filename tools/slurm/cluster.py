@@ -25,6 +25,7 @@ from pathlib import Path
 
 PROGRAMS = {"munged": "munge", "slurmctld": "slurmctld", "slurmd": "slurmd", "sbatch": "slurm-client"}
 ORDER = ("munged", "slurmctld", "slurmd")
+NOT_HERE = 3
 
 CONFIGURATION = """\
 ClusterName=onenode
@@ -179,8 +180,6 @@ def configure(folder: Path) -> None:
 
 def start(folder: Path) -> str | None:
     """Start what does not run yet and wait until a job can be submitted; returns what went wrong, with its cure."""
-    if problem := lacking():
-        return problem
     if " " in str(folder):
         return f"{folder}: slurm.conf cannot hold a path with spaces - name another folder"
     os.umask(0o022)  # munged refuses a folder that others may write to
@@ -222,7 +221,7 @@ def stop(folder: Path) -> None:
 
 
 def main() -> int:
-    """Command line; exit code 1 with one line when the cluster cannot be started."""
+    """Command line; exit code 3 where SLURM cannot be started at all, 1 where it should start and does not."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("start", "stop"))
     parser.add_argument("folder", type=Path)
@@ -232,6 +231,9 @@ def main() -> int:
     if given.action == "stop":
         stop(folder)
         return 0
+    if problem := lacking():
+        print(f"ERROR {problem}", file=sys.stderr)
+        return NOT_HERE
     if problem := start(folder):
         print(f"ERROR {problem}", file=sys.stderr)
         return 1
