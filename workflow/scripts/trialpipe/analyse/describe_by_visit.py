@@ -26,6 +26,7 @@ def _cell(
     analysis: DescribeByVisit, context: Context, parameter: str, visit: str, group: Group
 ) -> list[dict[str, Any]]:
     frame = analysed(context.of(group), parameter, visit)
+    frame = frame[frame["AVAL"].notna() | (frame["CENS"] != "none")]
     described, method, note = sample.stats(sample.sample(frame), analysis.geometric)
     roles = dict(sample.roles(frame, context.dataset))
     stats: dict[str, Value] = {}

@@ -182,6 +182,88 @@ class InfectionsDataset(Strict):
     baseline: tuple[int, int] = Field((-14, 0), description="elapsed days in which a PCR is the baseline")
 
 
+class SofaMeasure(Strict):
+    """A measure of the score in a findings domain; its unit decides which bands it is compared with."""
+
+    code: Variable = Field(description="measure of resources/reference/sofa.yaml, e.g. PLAT, PO2, RESPSUP")
+    domain: Domain
+    where: Where
+
+
+class SofaRate(Strict):
+    """Rates of one vasopressor: a dose with unit, at ``start`` or from there to ``end``, in any domain."""
+
+    code: Variable = Field(description="rate of resources/reference/sofa.yaml, e.g. NOREPI")
+    domain: Domain
+    where: Where
+    dose: Variable = "EXDOSE"
+    unit: Variable = "EXDOSU"
+    start: Variable = "EXSTDTC"
+    end: Variable | None = None
+    salt: Variable | None = Field(None, description="column that says BASE or TARTRATE")
+    salt_default: Text = Field("BASE", description="what a dose without salt is")
+
+
+class SofaDataset(Strict):
+    """Organ failure score per intensive care day from daily components, with what was filled and how."""
+
+    kind: Literal["sofa"]
+    id: DatasetId
+    label: Text
+    definition: Text = Field("SOFA-1", description="id in resources/reference/sofa.yaml")
+    visits: Name
+    measures: tuple[SofaMeasure, ...]
+    rates: tuple[SofaRate, ...] = ()
+    day_start: str | None = Field(None, pattern=r"^\d\d:\d\d$", description="the trial's day_start if absent")
+    first_dose: Name | None = Field(None, description="what the baseline precedes; the trial's origin if absent")
+    icu_discharge: Name | None = None
+    icu_readmission: Name | None = None
+    hospital_discharge: Name | None = None
+    rrt: bool = Field(True, description="renal replacement therapy scores 4")
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Clean domains of measures and rates."""
+        return tuple(dict.fromkeys(item.domain for item in (*self.measures, *self.rates)))
+
+
+class SofaResponseDataset(Strict):
+    """ADEFF of outcomes with a sofa_response endpoint: alive with a decrease of the score at a visit."""
+
+    kind: Literal["sofa_response"]
+    id: DatasetId
+    label: Text
+    source: DatasetId = Field(description="sofa dataset")
+
+
+class GradedTerm(Strict):
+    """A toxicity term and the parameter of the inputs it grades."""
+
+    term: Text = Field(description="term in the table of the version, e.g. Anemia")
+    parameter: Variable
+
+
+class FirstHours(Strict):
+    """The worst values are looked for from ``before`` hours before a milestone to ``after`` hours after it."""
+
+    milestone: Name
+    before: int = Field(6, ge=0)
+    after: int = Field(24, ge=0)
+
+
+class LabGradesDataset(Strict):
+    """ADLBGR: toxicity grade of laboratory results, a row per graded record and term."""
+
+    kind: Literal["lab_grades"]
+    id: DatasetId
+    label: Text
+    inputs: tuple[DatasetId, ...]
+    version: Text = Field("5.0", description="version of the terminology, in resources/reference/ctcae_v5_lab.csv")
+    terms: tuple[GradedTerm, ...]
+    until: Duration | None = Field(None, description="last elapsed day whose records count for the worst grade")
+    first_hours: FirstHours | None = None
+
+
 class TimeToEventDataset(Strict):
     """ADTTE: one row per patient, time-to-event endpoint and scenario."""
 
@@ -208,6 +290,9 @@ Dataset = Annotated[
     | EligibilityDataset
     | InfectionsDataset
     | AdverseEventsDataset
+    | SofaDataset
+    | SofaResponseDataset
+    | LabGradesDataset
     | TimeToEventDataset
     | StateDataset,
     Field(discriminator="kind"),

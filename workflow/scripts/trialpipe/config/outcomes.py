@@ -147,6 +147,16 @@ class Sensitivity(Strict):
     set: dict[Text, Text]
 
 
+class Headline(Strict):
+    """The number that stands for an outcome in overviews: values that columns of its result row must have."""
+
+    analysis: Text | None = Field(None, description="kind, or kind.id")
+    parameter: Text | None = None
+    category: Text | None = None
+    visit: Text | None = None
+    time: Duration | None = None
+
+
 class Outcome(Strict):
     id: Id
     title: Text = Field(description="heading in the report")
@@ -159,6 +169,7 @@ class Outcome(Strict):
     analyses: tuple[AnyAnalysis, ...]
     sensitivity: tuple[Sensitivity, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
+    headline: Headline | None = Field(None, description="default: the last percentage, survival, incidence or median")
     note: Text | None = None
 
 

@@ -43,7 +43,12 @@ def index_spec(trials: dict[str, Trial]) -> str:
 def _reported(trial: Trial) -> list[dict]:
     """Outcomes that the front page counts: all but the descriptions of flow, populations and baseline."""
     return [
-        {"id": o.id, "title": o.title, "role": o.registered.role if o.registered else "source"}
+        {
+            "id": o.id,
+            "title": o.title,
+            "role": o.registered.role if o.registered else "source",
+            "headline": o.headline.model_dump(exclude_none=True) if o.headline else {},
+        }
         for o in trial.outcomes
         if o.registered or o.section not in ("flow", "populations", "baseline")
     ]

@@ -26,7 +26,9 @@ def _card(protocol: dict, outcomes: list[dict], rows: list[Row]) -> dict[str, ob
         "n": next((str(r["formatted"]) for r in rows if r["statistic"] == "n" and r["dataset"] == "adsl"), ""),
         "reported": len(reported),
         "outcomes": len(outcomes),
-        "primary": [(o["title"], headline([r for r in rows if r["outcome"] == o["id"]])) for o in primary],
+        "primary": [
+            (o["title"], headline([r for r in rows if r["outcome"] == o["id"]], o["headline"])) for o in primary
+        ],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
         "outcome": outcome,
         "estimand": text.estimand(outcome, protocol),
         "blocks": blocks,
-        "headline": headline(rows),
+        "headline": headline(rows, outcome.headline.model_dump(exclude_none=True) if outcome.headline else {}),
         "assumed": any(row["assumed"] for row in rows),
         "not_done": any(row["note"] == NOT_DONE for row in rows),
     }
@@ -110,12 +111,16 @@ def split(rows: list[Row], kind: str, words: dict[tuple[str, str], str]) -> list
     return [(text.DISPLAYS.get(str(name), str(name)), table(found, kind, words)) for name, found in shown]
 
 
-def headline(rows: list[Row]) -> str:
-    """The main number of an outcome for the overview: of all patients together, at the last time that has one."""
+def headline(rows: list[Row], asked: Mapping[str, Any]) -> str:
+    """The main number of an outcome for the overview: of all patients together, at the last time that has one.
+
+    ``asked``: values that columns of its row must have (``headline`` of outcomes.yaml).
+    """
     shown = [r for r in rows if r["scenario"] == "primary" and not r["analysis"].endswith("~curve")]
     shown = [r for r in shown if r["value"] is not None and r["group"] in (None, "Overall")]
-    for wanted, pattern in HEADLINES:
-        found = [r for r in shown if r["statistic"] == wanted]
+    shown = [r for r in shown if all(r[column] == value for column, value in asked.items())]
+    for statistic, pattern in HEADLINES:
+        found = [r for r in shown if r["statistic"] == statistic]
         if len({r["parameter"] for r in found}) > 1:
             return ""
         found = [r for r in found if r["analysis"] == found[0]["analysis"] and r["category"] == found[0]["category"]]
@@ -123,7 +128,10 @@ def headline(rows: list[Row]) -> str:
             row = max(enumerate(found), key=lambda pair: (pair[1]["time"] or 0.0, pair[0]))[1]
             cell = {r["statistic"]: r["formatted"] for r in shown if r["cell_id"] == row["cell_id"]}
             place = f"day {row['time']:g}: " if row["time"] is not None else f"{row['visit']}: " if row["visit"] else ""
-            return place + next(p for p in pattern.split("|") if set(TOKEN.findall(p)) <= set(cell)).format(**cell)
+            unit = f" {row['unit']}" if statistic == "median" and row["unit"] else ""
+            return (
+                place + next(p for p in pattern.split("|") if set(TOKEN.findall(p)) <= set(cell)).format(**cell) + unit
+            )
     return ""
 
 
@@ -131,7 +139,7 @@ HEADLINES = (
     ("percent", "{n}/{denominator} ({percent} %)|{percent} %"),
     ("survival", "{survival} ({lower} to {upper})|{survival}"),
     ("cif", "{cif} ({lower} to {upper})|{cif}"),
-    ("median", "{median}"),
+    ("median", "{median} (Q1 {q1}, Q3 {q3})|{median}"),
 )
 
 
