@@ -21,8 +21,9 @@ READERS = {
     "intelliflex": "trialpipe.ingest.intelliflex",
     "msd": "trialpipe.ingest.msd",
     "odm": "trialpipe.ingest.odm",
-    "redcap": "trialpipe.ingest.redcap",
     "rcc": "trialpipe.ingest.rcc",
+    "redcap": "trialpipe.ingest.redcap",
+    "sas": "trialpipe.ingest.sas",
     "workbook": "trialpipe.ingest.workbook",
     "xponent": "trialpipe.ingest.xponent",
 }
