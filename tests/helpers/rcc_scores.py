@@ -1,4 +1,4 @@
-"""Interferon scores from RCC archives with numpy, written apart from the pipeline after NanoString's guideline MAN-C0011.
+"""Interferon scores from RCC archives with numpy, written apart from the pipeline after the guideline MAN-C0011.
 
 Factors of a lane are the mean over the lanes of the geometric means over its own: first positive controls A to E, then
 housekeeping genes. The limit of detection of a lane is mean + 2 SD of its negative controls, at least one count.

@@ -66,6 +66,18 @@ class TruthCase:
         """Records that no planted defect may have changed."""
         return (row for row in frame.to_dict("records") if self.is_sound(row["origin"]))
 
+    def sound_wells(self, frame: pd.DataFrame) -> Iterator[dict]:
+        """Records of plates that no planted defect may have changed: a line of the file holds a well of all analytes.
+
+        ``origin`` starts with a cell of the result, whose item is the analyte, and has the sample's cell of every well.
+        """
+        planted = {cell["cell"] for cell in self.cells if cell["determines"] != "equal"}
+        for row in frame.to_dict("records"):
+            analyte = row["origin"][0].rsplit(":", 1)[1]
+            lines = {cell.rsplit(":", 1)[0] for cell in row["origin"]}
+            if planted.isdisjoint([*row["origin"], *(f"{line}:{analyte}" for line in lines)]):
+                yield row
+
     def subject(self, row: dict) -> str:
         return row["USUBJID"].removeprefix(f"{self.trial}/")
 

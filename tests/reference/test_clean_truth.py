@@ -115,7 +115,7 @@ def test_hardly_a_query_without_a_defect(case):
 
 
 def test_what_cannot_be_read_is_null_and_flagged(case):
-    """The result of a cell that cannot be read, or whose unit cannot; the date or code of a record that is no finding."""
+    """The result of a cell that cannot be read, or whose unit cannot; date or code of a record that is no finding."""
     results, others = {}, {}
     for domain, table in case.clean.tables.items():
         finding = f"{domain[:2].upper()}STRESC" in table.columns
