@@ -70,7 +70,7 @@ def _add(p: Parameters, seed: int, table: Table, patient: Patient, sample: Sampl
         "Run ID": f"{prefix}{run:02d}",
         COMMENT: comment,
     }
-    printed = None if limit != "none" else float(shown) / factor
+    printed = None if limit != "none" else float(shown) * (p.number("pk_mass") if molar else 1.0)
     tags = {"sample": sample, "mg": last_mg, "value": printed, "limit": limit, "measured": measured}
     table.add(patient.number, cells, **tags, latent=patient.pk[sample.id], matrix=matrix)
 
