@@ -8,9 +8,11 @@ from trialpipe.analyse.context import Context, Group
 from trialpipe.analyse.formats import Value
 from trialpipe.analyse.rows import Manner
 from trialpipe.config.analyses import ProportionAnalysis
-from trialpipe.config.outcomes import StateAtHorizon
+from trialpipe.config.outcomes import SofaResponse, StateAtHorizon
 
 STATES = ("reached", "alive", "dead", "lost")
+SCORE_STATES = ("no_decrease", "dead", "missing")
+"""Beside ``success``, which has its row already."""
 
 
 def run(analysis: ProportionAnalysis, context: Context) -> list[dict[str, Any]]:
@@ -53,12 +55,9 @@ def _success(analysis: ProportionAnalysis, context: Context, group: Group) -> li
 def _states(context: Context, group: Group) -> list[dict[str, Any]]:
     """Every state among all patients of the group; patients without a state are undetermined."""
     data = context.of(group)
-    endpoint = context.outcome.endpoint
-    assert isinstance(endpoint, StateAtHorizon)
     found: list[dict[str, Any]] = []
-    for state in STATES:
-        if state != "reached" or endpoint.terminal is not None:
-            found += context.proportion(context.behind(data[data["AVALC"] == state]), group, category=state)
+    for state in _words(context):
+        found += context.proportion(context.behind(data[data["AVALC"] == state]), group, category=state)
     rest = data[data["AVALC"].isna()]
     absent = group.subjects[~group.subjects["USUBJID"].isin(set(data["USUBJID"]))]
     if len(rest) or len(absent):
@@ -70,3 +69,12 @@ def _states(context: Context, group: Group) -> list[dict[str, Any]]:
             category="undetermined",
         )
     return found
+
+
+def _words(context: Context) -> tuple[str, ...]:
+    """States of the endpoint in the order of rows."""
+    endpoint = context.outcome.endpoint
+    if isinstance(endpoint, SofaResponse):
+        return SCORE_STATES
+    assert isinstance(endpoint, StateAtHorizon)
+    return STATES if endpoint.terminal is not None else STATES[1:]

@@ -79,6 +79,7 @@ def _protocol(protocol: Protocol, extracts: Extracts) -> list[Fault]:
         uses_m += [(("visit_sets", i, "stop_before"), name) for name in visits.stop_before]
         uses_m += [(("visit_sets", i, "visits", j, "anchor"), v.anchor) for j, v in enumerate(visits.visits)]
     faults = _each("protocol", "milestone", milestones, uses_m)
+    faults += _events(protocol)
     populations = {p.id for p in protocol.populations}
     parents = [(("populations", i, "parent"), p.parent) for i, p in enumerate(protocol.populations)]
     faults += _each("protocol", "population", populations, parents)
@@ -87,12 +88,19 @@ def _protocol(protocol: Protocol, extracts: Extracts) -> list[Fault]:
         faults += dataset_faults
         uses_d += dataset_domains
     faults += _each("protocol", "domain of extracts.yaml", domains, uses_d)
-    faults += _repeated(
-        "protocol", "milestone", [(("milestones", i, "id"), m.id) for i, m in enumerate(protocol.milestones)]
-    )
     return faults + _repeated(
         "protocol", "dataset", [(("datasets", i, "id"), d.id) for i, d in enumerate(protocol.datasets)]
     )
+
+
+def _events(protocol: Protocol) -> list[Fault]:
+    """Derived events come from a dataset that does not itself need them, under a name no milestone has."""
+    possible = {d.id for d in protocol.datasets if d.kind not in ("time_to_event", "state")}
+    uses = [(("derived_events", i, "dataset"), event.dataset) for i, event in enumerate(protocol.derived_events)]
+    faults = _each("protocol", "dataset of findings or grades", possible, uses)
+    named = [(("milestones", i, "id"), m.id) for i, m in enumerate(protocol.milestones)]
+    named += [(("derived_events", i, "id"), event.id) for i, event in enumerate(protocol.derived_events)]
+    return faults + _repeated("protocol", "milestone or event", named)
 
 
 def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault], list]:
@@ -113,6 +121,13 @@ def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault
         ]
     if entry.kind == "infections":
         names += [((*at, "start"), entry.start), *(((*at, "ends"), name) for name in entry.ends)]
+    if entry.kind == "sofa":
+        given = (entry.first_dose, entry.icu_discharge, entry.icu_readmission, entry.hospital_discharge)
+        names += [(at, name) for name in given]
+    if entry.kind == "lab_grades" and entry.first_hours:
+        names.append(((*at, "first_hours", "milestone"), entry.first_hours.milestone))
+    if entry.kind in ("gvhd", "exposure"):
+        names += [((*at, "start"), entry.start), *(((*at, "ends"), name) for name in getattr(entry, "ends", ()))]
     faults += _each("protocol", "milestone", milestone_names(protocol), names)
     return faults, domains
 
@@ -151,8 +166,12 @@ def _outcome(protocol: Protocol, at: tuple[str | int, ...], outcome: Outcome) ->
         names = (endpoint.origin, endpoint.terminal, endpoint.death)
         named += [((*at, "endpoint"), name) for name in names]
     if endpoint.kind == "time_to_event":
-        names = (endpoint.origin, endpoint.entry, endpoint.censor, *endpoint.event, *endpoint.competing)
+        derived = {event.id for event in protocol.derived_events}
+        events = [name for name in (*endpoint.event, *endpoint.competing) if name not in derived]
+        names = (endpoint.origin, endpoint.entry, endpoint.censor, *events)
         named += [((*at, "endpoint"), name) for name in names]
+    if endpoint.kind == "sofa_response":
+        named += [((*at, "endpoint"), name) for name in (endpoint.origin, endpoint.death)]
     faults = _each("outcomes", "milestone", milestone_names(protocol), named)
     faults += _each("outcomes", "dataset", datasets, [((*at, "endpoint", "dataset"), endpoint.dataset)])
     faults += _each(
@@ -167,7 +186,7 @@ def _outcome(protocol: Protocol, at: tuple[str | int, ...], outcome: Outcome) ->
         events,
         [((*at, "estimand", "intercurrent", n), n) for n in outcome.estimand.intercurrent],
     )
-    if endpoint.kind in ("state_at_horizon", "time_to_event") and outcome.paramcd is None:
+    if endpoint.kind in ("state_at_horizon", "time_to_event", "sofa_response") and outcome.paramcd is None:
         faults.append(("outcomes", at, "paramcd is missing; a time endpoint needs a code of its own, e.g. OS"))
     ids = [f"{a.kind}.{a.id}" if a.id else a.kind for a in outcome.analyses]
     faults += _repeated("outcomes", "analysis", [((*at, "analyses", j), name) for j, name in enumerate(ids)])

@@ -224,7 +224,8 @@ class SofaDataset(Strict):
     @property
     def domains(self) -> tuple[str, ...]:
         """Clean domains of measures and rates."""
-        return tuple(dict.fromkeys(item.domain for item in (*self.measures, *self.rates)))
+        named = [measure.domain for measure in self.measures] + [rate.domain for rate in self.rates]
+        return tuple(dict.fromkeys(named))
 
 
 class SofaResponseDataset(Strict):
@@ -264,6 +265,55 @@ class LabGradesDataset(Strict):
     first_hours: FirstHours | None = None
 
 
+class GvhdDataset(Strict):
+    """ADGV: organ stages and grades of graft-versus-host disease per assessment, onset and maximum per patient."""
+
+    kind: Literal["gvhd"]
+    id: DatasetId
+    label: Text
+    domains: tuple[Domain, ...] = Field(
+        ("gv",), description="the first holds the assessments, the others give values of the days up to one"
+    )
+    systems: tuple[Text, ...] = Field(description="ids in resources/reference/gvhd.yaml")
+    prefer: Literal["measures", "investigator"] = Field(
+        "measures", description="what counts first; the other where this leaves an organ's stage open"
+    )
+    assume: dict[Variable, Text] = Field(
+        {}, description="value of a test that an assessment lacks, e.g. {LGIBLD: N}; without it the stage may be open"
+    )
+    max_age: Duration = Field(0, description="oldest value of the other domains that still counts")
+    start: Name | None = Field(None, description="onset and maximum count assessments from this milestone on")
+    ends: Names = Field((), description="and up to the first of these milestones, their day included")
+
+
+class ReasonNotGiven(Strict):
+    """Why an administration was not given: records of a domain, the reason in ``variable``."""
+
+    domain: Domain
+    where: Where = {}
+    variable: Variable
+    number: Variable | None = Field(None, description="number of the administration; absent: the next not given")
+
+
+class ExposureDataset(Strict):
+    """ADEX: planned administrations one by one (given, dose, days, reason if not) and their sum per patient."""
+
+    kind: Literal["exposure"]
+    id: DatasetId
+    label: Text
+    domain: Domain = "ex"
+    where: Where = {}
+    dose: Variable = "EXDOSE"
+    unit: Variable = "EXDOSU"
+    date: Variable = "EXSTDTC"
+    number: Variable | None = Field(None, description="number of the administration; absent: order of dates")
+    name: Text = Field(description="name of an administration, e.g. DLI; visits are 'DLI 1', 'DLI 2', ...")
+    planned: int = Field(ge=1)
+    start: Name
+    patients: Where = Field({}, description="filter on ADSL: who was to receive it, e.g. {ARMCD: DLI}")
+    reason: ReasonNotGiven | None = None
+
+
 class TimeToEventDataset(Strict):
     """ADTTE: one row per patient, time-to-event endpoint and scenario."""
 
@@ -293,6 +343,8 @@ Dataset = Annotated[
     | SofaDataset
     | SofaResponseDataset
     | LabGradesDataset
+    | GvhdDataset
+    | ExposureDataset
     | TimeToEventDataset
     | StateDataset,
     Field(discriminator="kind"),
@@ -302,7 +354,8 @@ Dataset = Annotated[
 def named_domains(dataset: Dataset) -> list[str]:
     """Clean domains a declared dataset names."""
     one = getattr(dataset, "domain", None)
-    return [*([one] if one else []), *getattr(dataset, "domains", ())]
+    reason = [dataset.reason.domain] if isinstance(dataset, ExposureDataset) and dataset.reason else []
+    return list(dict.fromkeys([*([one] if one else []), *getattr(dataset, "domains", ()), *reason]))
 
 
 def named_datasets(dataset: Dataset) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from trialpipe.config.analyses import AnyAnalysis
-from trialpipe.config.names import DatasetId, Name, Names
+from trialpipe.config.names import DatasetId, Name, Names, Variable
 from trialpipe.config.protocol import Assumption
 from trialpipe.config.types import Duration, Id, OneOrMany, Strict, Text
 
@@ -45,6 +45,23 @@ class TimeToEvent(Strict):
     censor: Name = Field("last_alive", description="milestone of last observation")
     horizon: Duration | None = None
     labels: dict[Name, Text] = {}
+
+
+class SofaResponse(Strict):
+    """Alive at a visit with an organ failure score at least ``decrease`` below baseline.
+
+    States: ``success``, ``no_decrease``, ``dead``, ``missing`` (no score at the visit or at baseline).
+    """
+
+    kind: Literal["sofa_response"]
+    dataset: DatasetId
+    origin: Name
+    death: Name = "death"
+    visit: Text = Field(description="visit of the score, e.g. D7")
+    parameter: Variable = Field("SOFATOT", description="total of the score dataset, e.g. SOFACC: complete scores")
+    decrease: float = Field(3.0, gt=0)
+    missing: Literal["failure", "success", "exclude"] = "failure"
+    labels: dict[Literal["success", "no_decrease", "dead", "missing"], Text] = {}
 
 
 class ResponseEndpoint(Strict):
@@ -99,6 +116,7 @@ class SubjectsEndpoint(Strict):
 Endpoint = Annotated[
     StateAtHorizon
     | TimeToEvent
+    | SofaResponse
     | ResponseEndpoint
     | ResponseTimeEndpoint
     | ReactivationEndpoint

@@ -16,6 +16,7 @@ TIME_ENDPOINTS = {
     "time_to_event": ("time_to_event", "state_at_horizon"),
     "state": ("state_at_horizon",),
     "reactivation": ("reactivation",),
+    "sofa_response": ("sofa_response",),
 }
 """Endpoint kinds whose outcomes a dataset of a kind must know."""
 
@@ -150,7 +151,8 @@ def dataset_inputs(trial: Trial, name: str) -> tuple[list[str], list[str]]:
         needed += [variable.domain for variable in protocol.subject_variables]
         return list(dict.fromkeys(needed)), []
     spec = dataset(protocol, name)
-    return named_domains(spec), ["adsl", *named_datasets(spec)]
+    events = [event.dataset for event in protocol.derived_events] if spec.kind == "time_to_event" else []
+    return named_domains(spec), list(dict.fromkeys(["adsl", *named_datasets(spec), *events]))
 
 
 def dataset_protocol(protocol: Protocol, name: str) -> Protocol:
@@ -163,6 +165,8 @@ def dataset_protocol(protocol: Protocol, name: str) -> Protocol:
         "sponsor": "-",
     }
     blank["identifiers"] = {}
+    if name == "adsl" or dataset(protocol, name).kind != "time_to_event":
+        blank["derived_events"] = ()
     if name == "adsl":
         return protocol.model_copy(update={**blank, "visit_sets": (), "datasets": (), "intercurrent_events": ()})
     needed = [name, *named_datasets(dataset(protocol, name))]

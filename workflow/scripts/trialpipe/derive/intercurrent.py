@@ -66,4 +66,6 @@ def _endpoint_milestones(outcome: Outcome) -> set[str]:
         return {endpoint.death, *([endpoint.terminal] if endpoint.terminal else [])}
     if endpoint.kind == "time_to_event":
         return {*endpoint.event, *endpoint.competing}
+    if endpoint.kind == "sofa_response":
+        return {endpoint.death}
     return set()

@@ -24,8 +24,13 @@ KINDS = {
     "criteria": "trialpipe.derive.criteria",
     "eligibility": "trialpipe.derive.eligibility",
     "adverse_events": "trialpipe.derive.adverse_events",
+    "gvhd": "trialpipe.derive.gvhd",
+    "exposure": "trialpipe.derive.exposure",
     "time_to_event": "trialpipe.derive.tte",
     "state": "trialpipe.derive.state",
+    "sofa": "trialpipe.derive.sofa",
+    "sofa_response": "trialpipe.derive.sofa_response",
+    "lab_grades": "trialpipe.derive.lab_grades",
 }
 """Dataset kind to the module whose ``run`` derives it, imported when needed."""
 
@@ -65,7 +70,7 @@ def contract_for(dataset: str, protocol: Protocol) -> Contract:
     if kind == "adsl":
         built: Contract = import_module(KINDS[kind]).contract(protocol)
         return built
-    if kind in ("findings", "concentrations", "criteria", "eligibility"):
+    if kind in ("findings", "concentrations", "criteria", "eligibility", "sofa", "sofa_response", "lab_grades"):
         extended: Contract = import_module(KINDS[kind]).CONTRACT
         return extended
     if kind == "adverse_events":

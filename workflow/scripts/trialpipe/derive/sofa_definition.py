@@ -1,4 +1,4 @@
-"""The organ failure score as data: bands, units and rules of ``resources/reference/sofa.yaml``, where the form is described."""
+"""The organ failure score as data: ``resources/reference/sofa.yaml``, where the form is described."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Observations of an organ failure score from clean domains: what was recorded of a patient at one time.
 
-A record without a clock time counts for the whole day of its date; a record without an exact date cannot be placed and is
-left out. Times are minutes since 1970-01-01, days are days of the intensive care clock.
+A record without a clock time counts for the whole day of its date; a record without an exact date cannot be placed and
+is left out. Times are minutes since 1970-01-01, days are days of the intensive care clock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from trialpipe.config.datasets import SofaDataset, SofaMeasure, SofaRate
 from trialpipe.derive.days import column, days, numbers, texts
 from trialpipe.derive.records import matching, not_done, usable
 from trialpipe.derive.rules import Measured
-from trialpipe.derive.sofa_definition import Measure, Rates, Score
+from trialpipe.derive.sofa_definition import Measure, Rates, Score, Unit
 from trialpipe.io.sdtm import date_columns, prefix
 
 DAY = 1440
@@ -132,7 +132,7 @@ def _value(
     return given.parameter, Measured(day, row_id, exact, None, below, above), None
 
 
-def _unit(measure: Measure, unit: str | None):  # type: ignore[no-untyped-def]
+def _unit(measure: Measure, unit: str | None) -> Unit | None:
     """The measure's unit of that name, else the one that differs by case only."""
     name = unit or "none"
     folded = {known.lower(): given for known, given in measure.units.items()}
@@ -259,6 +259,8 @@ def _rates(
         if value is not None and value > 0:
             measured = Measured(begin[0], row_id, _round(value))
             base = base._replace(values={item.code: measured}, row_ids=(row_id, *used))
+        elif value is None and (dose[i] or 0) > 0:
+            base = base._replace(values={item.code: Measured(begin[0], row_id, above=0.0)})
         if base.values or notes:
             found.append((usubjid, base._replace(notes=notes)))
     return found
@@ -294,21 +296,29 @@ def _weight(weights: Sequence[tuple[int, str, float, str]], at: tuple[int, str |
 
 
 def _rate(
-    item: SofaRate, rates: Rates, dose: float | None, unit: str | None, salt: str | None, weight: tuple[float, str] | None
+    item: SofaRate,
+    rates: Rates,
+    dose: float | None,
+    unit: str | None,
+    salt: str | None,
+    weight: tuple[float, str] | None,
 ) -> tuple[float | None, tuple[str, ...], tuple[str, ...]]:
-    """(rate of base in ug/kg/min, rows used beside the record, notes); a rate of 0 has no note."""
+    """(rate of base in ug/kg/min, rows used beside the record, notes); a rate of 0 has no note.
+
+    A dose above 0 that cannot be converted is some rate above 0: it has the least points any rate of the drug gives.
+    """
     if dose is None:
         return None, (), (f"{item.code}: rate missing",)
-    share, notes = 1.0, ()
+    share, notes = 1.0, tuple[str, ...]()
     if item.code in rates.salted:
         word = (salt or "").strip().upper() or item.salt_default
         if word not in rates.salts:
             return None, (), (f"{item.code}: salt {word} unknown",)
         share = rates.salts[word]
         notes = () if salt or dose == 0 else (f"{item.code}: salt not recorded, read as {word.lower()}",)
-    if unit in rates.units:
+    if unit is not None and unit in rates.units:
         return dose * rates.units[unit] * share, (), notes
-    if unit not in rates.per_weight:
+    if unit is None or unit not in rates.per_weight:
         return None, (), (f"{item.code}: unit {unit or 'none'} unknown",)
     if weight is None:
         return None, (), () if dose == 0 else (f"{item.code}: no body weight",)

@@ -12,6 +12,7 @@ from trialpipe.config.yaml_strict import load
 from trialpipe.io.reference import REFERENCE
 
 CRITERIA = "criteria.yaml"
+SOFA = "sofa.yaml"
 
 STRATEGIES = {
     "treatment_policy": "treatment policy (counted whatever happens after it)",
@@ -71,7 +72,8 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     variables = {v.name: v.label for v in protocol.subject_variables} | {f.name: f.label for f in protocol.formulas}
     for name, label in variables.items():
         found["variable", name] = found["term", name] = label
-    found["category", "response"] = "Response"
+    found |= {("category", word.lower()): word for word in ("Response", "Reactivation")}
+    found["category", "infection"] = "Viral infection"
     found["category", "Y"], found["category", "N"] = "Yes", "No"
     for population in protocol.populations:
         found["category", population.id] = population.label
@@ -86,7 +88,7 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
             found.update({("term", e.name): e.label for e in analysis.time_dependent})
             if analysis.landmark:
                 found["term", analysis.landmark.name] = analysis.landmark.label
-    if outcome.endpoint.kind in ("state_at_horizon", "time_to_event"):
+    if outcome.endpoint.kind in ("state_at_horizon", "time_to_event", "sofa_response"):
         found.update({("category", str(code)): label for code, label in outcome.endpoint.labels.items()})
     return found
 
@@ -101,6 +103,9 @@ def parameters(dataset: Dataset) -> dict[str, str]:
         return {p.code: p.label for p in dataset.viruses} | {"ANYVIR": "Any virus"}
     if dataset.kind == "eligibility":
         return {c.code: f"{c.category.capitalize()}: {c.text}" for c in dataset.criteria}
+    if dataset.kind == "sofa":
+        entry = next(e for e in load(REFERENCE / SOFA, SOFA).data["definitions"] if e["id"] == dataset.definition)
+        return {item["code"]: item["label"] for item in (*entry["components"], *entry["totals"])}
     if dataset.kind == "criteria":
         known = {entry["id"]: entry for entry in load(REFERENCE / CRITERIA, CRITERIA).data["definitions"]}
         return {code: label for name in dataset.definitions for code, label in _criteria(name, known).items()}
