@@ -187,3 +187,32 @@ def test_parameters_need_unit_and_source(tmp_path: Path) -> None:
     broken.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="infusion_hours: needs value, unit and source"):
         read_parameters(broken)
+
+
+@pytest.mark.parametrize(("seed", "hidden"), [(1, []), (14, ["D020"]), (17, ["D021"]), (18, ["D021"])])
+def test_record_in_the_month_of_a_death_of_unknown_day_is_not_detectable(
+    tmp_path: Path, seed: int, hidden: list[str]
+) -> None:
+    simulate(read_parameters(PARAMETERS), 29, seed, tmp_path)
+    defects = rows(tmp_path / "truth" / "defects.csv")
+    partial = {d["subject"]: d["planted"][3:] for d in defects if d["kind"] == "death_day_unknown"}
+    late = [d for d in defects if d["kind"] == "record_after_death" and d["planted"]]
+    within = sorted({d["id"] for d in late if d["planted"][3:] == partial.get(d["subject"])})
+    assert within == hidden
+    assert sorted({d["id"] for d in defects if d["detectable"] == "no"}) == hidden
+
+
+def test_replicates_that_differ_have_a_clear_spread(tmp_path: Path) -> None:
+    """Percent CV of the two wells, of which the rule asks 25."""
+    simulate(read_parameters(PARAMETERS), 29, 17, tmp_path)
+    defects = rows(tmp_path / "truth" / "defects.csv")
+    for d in defects:
+        if d["kind"] == "cytokine_replicates_differ" and d["item"] == "Obs Conc":
+            pair = [
+                [float(t["well_1"]), float(t["well_2"])]
+                for t in rows(tmp_path / "truth" / "cytokines.csv")
+                if (t["file"], t["sheet"], t["subject"], t["well_2"])
+                == (d["file"], d["sheet"], d["subject"], d["original"])
+            ]
+            first = pair[0][0]
+            assert 100 * abs(float(d["planted"]) - first) / 2**0.5 / ((float(d["planted"]) + first) / 2) > 30

@@ -16,6 +16,10 @@ from trialpipe.simulate.raw import Row, Table
 from trialpipe.simulate.rng import stream
 
 
+UNKNOWN = "ND"
+"""Written for the unknown part of a date."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One changed cell."""
@@ -88,6 +92,7 @@ def plant(p: Parameters, seed: int, forge: Forge, makers: dict[str, Maker]) -> t
 def _rows(found: list[tuple[str, list[Cell]]], details: dict[str, Item]) -> Iterable[dict[str, object]]:
     for number, (kind, cells) in enumerate(found, start=1):
         entry = details[kind]
+        detectable = "no" if _hidden(cells, entry.get("hidden_by", ()), found) else entry["detectable"]
         for cell in cells:
             yield {
                 "id": f"D{number:03d}",
@@ -99,7 +104,18 @@ def _rows(found: list[tuple[str, list[Cell]]], details: dict[str, Item]) -> Iter
                 "original": cell.original,
                 "planted": cell.planted,
                 "subject": cell.row.subject,
-                "detectable": entry["detectable"],
+                "detectable": detectable,
                 "determines": entry["determines"],
                 "rule": entry["rule"],
             }
+
+
+def _hidden(cells: list[Cell], by: Iterable[str], found: list[tuple[str, list[Cell]]]) -> bool:
+    """Whether a date stands within the partial date that a defect of the kinds ``by`` left of the same patient.
+
+    A record of the month of a death contradicts that death no longer once its day is unknown.
+    """
+    partial = [
+        (other.row.subject, other.planted.replace(UNKNOWN, "")) for kind, own in found if kind in by for other in own
+    ]
+    return any(cell.row.subject == subject and known in cell.planted for cell in cells for subject, known in partial)

@@ -67,30 +67,35 @@ def _plate_not_in_manifest(forge: Forge, rng: np.random.Generator) -> list[Cell]
     return [forge.put(t, r, "Description", wrong) for t, r in hit]
 
 
-def _pairs(forge: Forge) -> list[tuple[Table, Row]]:
-    """Second wells whose both replicates are figures in range."""
+def _pairs(forge: Forge) -> list[tuple[Table, Row, Row]]:
+    """Both wells of samples whose replicates are figures in range."""
     found = []
     for table in forge.sheets:
         wells = [r for r in table.rows if r.tags["kind"] == "unknown"]
         for first, second in zip(wells[::2], wells[1::2], strict=True):
             figures = all(_FIGURE.fullmatch(r.cells["Obs Conc"]) for r in (first, second))
             if figures and not {id(first), id(second)} & forge.touched:
-                found.append((table, second))
+                found.append((table, first, second))
     return found
 
 
+def _far(first: Row, second: Row) -> float:
+    """Concentration that a second well takes: 1.8 times its own, at least 1.6 times the first (CV above 30 percent)."""
+    return max(float(second.cells["Obs Conc"]) * 1.8, float(first.cells["Obs Conc"]) * 1.6)
+
+
 def _second_well(text: str | None) -> Maker:
-    """Obs Conc and Conc in Range of a second well: ``text``, or half as much again and more within the range."""
+    """Obs Conc and Conc in Range of a second well: ``text``, or far from the first well within the range."""
 
     def make(forge: Forge, rng: np.random.Generator) -> list[Cell]:
         pairs = _pairs(forge)
         if text is None:
-            pairs = [(t, r) for t, r in pairs if float(r.cells["Obs Conc"]) * 1.8 < r.tags["bounds"][1]]
+            pairs = [(t, f, s) for t, f, s in pairs if _far(f, s) < s.tags["bounds"][1]]
         if not pairs:
             return []
-        table, row = pairs[int(rng.integers(len(pairs)))]
-        shown = plain(float(row.cells["Obs Conc"]) * 1.8) if text is None else text
-        return [forge.put(table, row, item, shown) for item in ("Obs Conc", "Conc in Range")]
+        table, first, second = pairs[int(rng.integers(len(pairs)))]
+        shown = plain(_far(first, second)) if text is None else text
+        return [forge.put(table, second, item, shown) for item in ("Obs Conc", "Conc in Range")]
 
     return make
 
