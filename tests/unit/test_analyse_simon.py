@@ -322,7 +322,7 @@ def test_tables_of_the_report() -> None:
         ["17/20 (85.0 %)", "reject p0"],
     ]
     assert found["Estimates of the success probability"].head[3:] == ["80 % CI", "One-sided p"]
-    assert headline(_rows(results)) == "17/20 (85.0 %)"
+    assert headline(_rows(results), {}) == "17/20 (85.0 %)"
 
 
 @pytest.mark.parametrize("patients", ["", "1", "110110", "11011011", "11111011111011111011", "1" * 22, "11111?"])

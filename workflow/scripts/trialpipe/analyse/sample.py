@@ -86,7 +86,8 @@ def stats(values: Sample, geometric: bool = False) -> tuple[dict[str, Value], st
 def manner(parameter: pd.DataFrame, method: str, note: str | None) -> Manner:
     """Decimals and unit of a parameter, over all its rows so that every group is printed alike."""
     units = sorted({unit for unit in parameter["AVALU"] if isinstance(unit, str)})
-    decimals = data_decimals(parameter.loc[parameter["CENS"] == "none", "AVAL"].dropna())
+    exact = parameter[(parameter["CENS"] == "none") & parameter["AVAL"].notna()]
+    decimals = data_decimals(_as_recorded(exact)["AVAL"])
     return Manner(method=method, unit=units[0] if len(units) == 1 else None, note=note, data_decimals=decimals)
 
 
@@ -145,3 +146,11 @@ def _maximum(values: Sample) -> Value:
     if not len(values.exact):
         return Bounded(float(values.below.max()), "<") if len(values.below) else math.nan
     return float(values.exact.max())
+
+
+def _as_recorded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose value was not converted from another unit, all if there are none: a product has decimals of its own."""
+    if "flags" not in frame.columns:
+        return frame
+    kept = frame.loc[np.fromiter(("UNIT_CONVERTED" not in flags for flags in frame["flags"]), bool, len(frame))]
+    return kept if len(kept) else frame

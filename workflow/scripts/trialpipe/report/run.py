@@ -14,7 +14,7 @@ from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.report import text
 from trialpipe.report.shells import SHELLS
-from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, table
+from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, printed_unit, table
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_QUERIES = 400
@@ -128,7 +128,7 @@ def headline(rows: list[Row], asked: Mapping[str, Any]) -> str:
             row = max(enumerate(found), key=lambda pair: (pair[1]["time"] or 0.0, pair[0]))[1]
             cell = {r["statistic"]: r["formatted"] for r in shown if r["cell_id"] == row["cell_id"]}
             place = f"day {row['time']:g}: " if row["time"] is not None else f"{row['visit']}: " if row["visit"] else ""
-            unit = f" {row['unit']}" if statistic == "median" and row["unit"] else ""
+            unit = f" {printed_unit(row['unit'])}" if statistic == "median" and row["unit"] not in (None, "1") else ""
             return (
                 place + next(p for p in pattern.split("|") if set(TOKEN.findall(p)) <= set(cell)).format(**cell) + unit
             )

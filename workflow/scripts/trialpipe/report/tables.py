@@ -95,7 +95,7 @@ def _label(dimension: str, row: Row, labels: Mapping[tuple[str, str], str], unit
         return f"{float(value):g}"
     text = labels.get((dimension, str(value)), str(value))
     unit = units.get((dimension, value)) if dimension in MEASURED else None
-    return f"{text} ({printed_unit(unit)})" if unit else text
+    return f"{text} ({printed_unit(unit)})" if unit and unit != "1" else text
 
 
 UNIT_TEXT = (("10*9/", "10\u2079/"), ("Cel", "\u00b0C"), ("ug/", "\u00b5g/"), ("umol", "\u00b5mol"), ("uL", "\u00b5L"))

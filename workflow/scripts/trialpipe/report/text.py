@@ -67,8 +67,8 @@ def clock(protocol: Protocol) -> str:
 def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     """Words for the codes of result rows: (dimension, code) to label."""
     found: dict[tuple[str, str], str] = {}
-    for milestone in protocol.milestones:
-        found["category", milestone.id] = milestone.label
+    for event in (*protocol.milestones, *protocol.derived_events):
+        found["category", event.id] = event.label
     variables = {v.name: v.label for v in protocol.subject_variables} | {f.name: f.label for f in protocol.formulas}
     for name, label in variables.items():
         found["variable", name] = found["term", name] = label
@@ -109,7 +109,19 @@ def parameters(dataset: Dataset) -> dict[str, str]:
     if dataset.kind == "criteria":
         known = {entry["id"]: entry for entry in load(REFERENCE / CRITERIA, CRITERIA).data["definitions"]}
         return {code: label for name in dataset.definitions for code, label in _criteria(name, known).items()}
+    if dataset.kind == "gvhd":
+        known = {entry["id"]: entry for entry in load(REFERENCE / GVHD, GVHD).data["systems"]}
+        return {code: label for name in dataset.systems for code, label in _gvhd(known[name]).items()}
+    if dataset.kind == "exposure":
+        return exposure_labels(dataset.name)
     return {}
+
+
+def _gvhd(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Labels of one system of gvhd.yaml: organ stages, grade, events, greatest grade."""
+    found = {organ["code"]: f"{organ['label']}, {entry['title']}" for organ in entry["organs"]}
+    named = (*entry["events"], entry["maximum"])
+    return {**found, entry["code"]: entry["title"], **{own["code"]: own["label"] for own in named}}
 
 
 def _criteria(name: str, known: Mapping[str, Any]) -> dict[str, str]:
