@@ -1,7 +1,6 @@
 """Intensive care patients of a score: clean domains written short, and the derived rows.
 
-Day 0 of a case is 2024-03-10, the day of inclusion and of the first dose. A record is (measure, day, time or None, value),
-with ``unit``; a measure of the table without a domain of its own stands in ``vs``.
+Day 0 of a case is 2024-03-10, the day of inclusion and of the first dose, both at 12:00. Every measure stands in ``vs``.
 """
 
 from __future__ import annotations
@@ -112,7 +111,7 @@ def clean(
     events: Mapping[str, str] | None = None,
     patient: str = "1",
 ) -> dict[str, pd.DataFrame]:
-    """Clean domains vs, ex, ds and dm of one patient, included and treated on day 0 at 12:00 unless ``events`` says other."""
+    """Clean domains vs, ex, ds and dm of one patient; ``events``: milestone to ISO text, or empty for none."""
     found = []
     for record in records:
         code = record["code"]
