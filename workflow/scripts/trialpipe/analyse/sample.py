@@ -149,8 +149,9 @@ def _maximum(values: Sample) -> Value:
 
 
 def _as_recorded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows whose value was not converted from another unit, all if there are none: a product has decimals of its own."""
+    """Rows whose value was not converted from another unit (a product has decimals of its own); all if none is left."""
     if "flags" not in frame.columns:
         return frame
-    kept = frame.loc[np.fromiter(("UNIT_CONVERTED" not in flags for flags in frame["flags"]), bool, len(frame))]
+    converted = (isinstance(flags, (list, tuple, np.ndarray)) and "UNIT_CONVERTED" in flags for flags in frame["flags"])
+    kept = frame.loc[~np.fromiter(converted, bool, len(frame))]
     return kept if len(kept) else frame
