@@ -15,7 +15,6 @@ from trialpipe.simulate.patient import Patient
 from trialpipe.simulate.raw import Row, Table
 from trialpipe.simulate.rng import stream
 
-
 UNKNOWN = "ND"
 """Written for the unknown part of a date."""
 
