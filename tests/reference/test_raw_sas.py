@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from helpers.reference import reference_case
 
 from trialpipe.ingest import run, sas
+from trialpipe.io.errors import DataError
 
 XPT = [("raw_sas", "adsl_xpt", "adsl.xpt"), ("cdisc_pilot", "adsl_demographics", "adsl.xpt")]
 XPT += [("cdisc_pilot", "adtte_dermatologic", "adtte.xpt")]
@@ -85,3 +87,57 @@ def test_through_the_stage_with_its_gate():
     table, report = run.ingest(source, folder, "dm")
     assert table.num_rows == expected["rows"]
     assert report.num_rows == 0
+
+
+def _refused(path: Path) -> DataError | None:
+    try:
+        sas.read(path, "x.sas7bdat", {})
+    except DataError as error:
+        return error
+    return None
+
+
+def test_a_sas7bdat_cut_anywhere_is_one_error(tmp_path):
+    folder, _ = _case("raw_sas", "iris_sas7bdat")
+    whole = (folder / "iris.sas7bdat").read_bytes()
+    path = tmp_path / "é b.sas7bdat"
+    path.write_bytes(whole)
+    assert _refused(path) is None
+    for size in range(0, len(whole), 2048):
+        path.write_bytes(whole[:size])
+        error = _refused(path)
+        assert error is not None
+        assert error.cure
+        assert "\n" not in str(error)
+
+
+def test_a_damaged_sas7bdat_is_read_or_refused(tmp_path):
+    folder, _ = _case("raw_sas", "iris_sas7bdat")
+    whole = (folder / "iris.sas7bdat").read_bytes()
+    draw = random.Random(1)
+    path = tmp_path / "x.sas7bdat"
+    for number in range(300):
+        raw = bytearray(whole)
+        for _ in range(1 + number % 30):
+            raw[draw.randrange(len(raw) if number % 2 else 2000)] = draw.randrange(256)
+        path.write_bytes(raw)
+        error = _refused(path)
+        assert error is None or "\n" not in str(error)
+
+
+def test_every_cut_of_a_transport_file_is_one_error(tmp_path):
+    folder, expected = _case("raw_sas", "adsl_xpt")
+    whole = (folder / "adsl.xpt").read_bytes()
+    path = tmp_path / "adsl.xpt"
+    told = 0
+    for size in range(0, len(whole), 80):
+        path.write_bytes(whole[:size])
+        try:
+            rows = sas.read(path, "adsl.xpt", {}).num_rows
+        except DataError as error:
+            assert error.cure
+            told += 1
+        else:
+            # cut where an observation ends (or only blanks of it are there): version 5 does not count observations
+            assert rows < expected["rows"]
+    assert told > 0.9 * len(whole) / 80

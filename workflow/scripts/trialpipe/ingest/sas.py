@@ -72,7 +72,7 @@ def sas7bdat(path: Path, rel: str) -> Dataset:
     found = []
     for name in meta.column_names:
         shown = meta.original_variable_types[name] or ""
-        shown = "" if shown == "NULL" else shown if "." in shown else f"{shown}."
+        shown = "" if shown in ("", "NULL") else shown if "." in shown else f"{shown}."
         kind = "char" if meta.readstat_variable_types[name] == "string" else "num"
         width = int(meta.variable_storage_width[name])
         found.append(Variable(name, meta.column_names_to_labels[name] or "", shown, kind, width))
