@@ -167,8 +167,8 @@ def _outcome(protocol: Protocol, at: tuple[str | int, ...], outcome: Outcome) ->
         named += [((*at, "endpoint"), name) for name in names]
     if endpoint.kind == "time_to_event":
         derived = {event.id for event in protocol.derived_events}
-        events = [name for name in (*endpoint.event, *endpoint.competing) if name not in derived]
-        names = (endpoint.origin, endpoint.entry, endpoint.censor, *events)
+        dated = [name for name in (*endpoint.event, *endpoint.competing) if name not in derived]
+        names = (endpoint.origin, endpoint.entry, endpoint.censor, *dated)
         named += [((*at, "endpoint"), name) for name in names]
     if endpoint.kind == "sofa_response":
         named += [((*at, "endpoint"), name) for name in (endpoint.origin, endpoint.death)]

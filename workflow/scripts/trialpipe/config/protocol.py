@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from trialpipe.config.datasets import Dataset
-from trialpipe.config.names import Domain, Name, Names, Variable, Where
+from trialpipe.config.names import DatasetId, Domain, Name, Names, Variable, Where
 from trialpipe.config.types import DateText, Id, Probability, Strict, Text
 
 
@@ -79,6 +79,18 @@ class Milestone(Strict):
     where: Where = {}
     date: Variable = Field(description="date/time variable of the domain, e.g. EXSTDTC")
     pick: Literal["first", "last"] = "first"
+
+
+class DerivedEvent(Strict):
+    """An event of a derived dataset: the first dated row of a parameter. Endpoints name it as they name milestones.
+
+    Of events of one day, those with ``gvhd`` in their id come before relapse and death, as milestones do.
+    """
+
+    id: Name
+    label: Text
+    dataset: DatasetId
+    parameter: Variable
 
 
 class Evidence(Strict):
@@ -169,6 +181,7 @@ class Protocol(Strict):
     data_cutoff: DateText
     time: Time
     milestones: tuple[Milestone, ...]
+    derived_events: tuple[DerivedEvent, ...] = ()
     last_alive: Evidence
     intercurrent_events: tuple[IntercurrentEvent, ...] = ()
     subject_variables: tuple[SubjectVariable, ...] = ()
