@@ -134,8 +134,7 @@ def test_every_cut_of_a_transport_file_is_one_error(tmp_path):
         path.write_bytes(whole[:size])
         try:
             rows = sas.read(path, "adsl.xpt", {}).num_rows
-        except DataError as error:
-            assert error.cure
+        except DataError:
             told += 1
         else:
             # cut where an observation ends (or only blanks of it are there): version 5 does not count observations
