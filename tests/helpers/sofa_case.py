@@ -1,6 +1,6 @@
 """Intensive care patients of a score: clean domains written short, and the derived rows.
 
-Day 0 of a case is 2024-03-10, the day of inclusion and of the first dose, both at 12:00. Every measure stands in ``vs``.
+Day 0 of a case is 2024-03-10, the day of inclusion and of the first dose, both at 12:00. Every measure stands in vs.
 """
 
 from __future__ import annotations
