@@ -1,0 +1,14 @@
+"""Derivation that only the trial of infusions has, against the simulator's truth."""
+
+from __future__ import annotations
+
+from helpers.truth_case import committed
+from helpers.truth_tables import derived
+
+
+def test_adverse_events_of_the_window():
+    case = committed("c-hlh")
+    adae = derived(case)["adae"].set_index("row_id")
+    for a in case.rows("ae"):
+        row = adae.loc[f"adae:{case.usubjid(a)}/{a['number']}/1"]
+        assert (row["TRTEMFL"], row["ATIME"]) == (a["by_hsct_or_horizon"], float(a["day"])), a
