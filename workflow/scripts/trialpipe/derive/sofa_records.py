@@ -255,7 +255,7 @@ def _rates(
             found.append((usubjid, base._replace(notes=(f"{item.code}: less than {rates.min_minutes} minutes",))))
             continue
         weight = _weight(weights.get(usubjid, ()), begin)
-        value, used, notes = _rate(item, rates, dose[i], unit[i], salt[i], weight)
+        value, used, notes = _rate(item, rates, dose[i], _spelled(unit[i]), salt[i], weight)
         if value is not None and value > 0:
             measured = Measured(begin[0], row_id, _round(value))
             base = base._replace(values={item.code: measured}, row_ids=(row_id, *used))
@@ -264,6 +264,11 @@ def _rates(
         if base.values or notes:
             found.append((usubjid, base._replace(notes=notes)))
     return found
+
+
+def _spelled(unit: str | None) -> str | None:
+    """A unit of rate without spaces, with u for the micro sign."""
+    return None if unit is None else "".join(unit.split()).replace("\u00b5", "u").replace("\u03bc", "u")
 
 
 def _exact(rows: pd.DataFrame, variable: str) -> list[tuple[int, str | None] | None]:
