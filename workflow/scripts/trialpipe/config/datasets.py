@@ -292,7 +292,9 @@ class ReasonNotGiven(Strict):
     domain: Domain
     where: Where = {}
     variable: Variable
-    number: Variable | None = Field(None, description="number of the administration; absent: the reason holds for every one not given")
+    number: Variable | None = Field(
+        None, description="number of the administration; absent: the reason holds for every one not given"
+    )
 
 
 class ExposureDataset(Strict):

@@ -70,7 +70,7 @@ def contract_for(dataset: str, protocol: Protocol) -> Contract:
     if kind == "adsl":
         built: Contract = import_module(KINDS[kind]).contract(protocol)
         return built
-    if kind in ("findings", "concentrations", "criteria", "eligibility", "sofa", "sofa_response", "lab_grades"):
+    if kind in ("findings", "concentrations", "criteria", "eligibility", *_OWN):
         extended: Contract = import_module(KINDS[kind]).CONTRACT
         return extended
     if kind == "adverse_events":
@@ -81,6 +81,7 @@ def contract_for(dataset: str, protocol: Protocol) -> Contract:
     return _PLAIN[kind]
 
 
+_OWN = ("sofa", "sofa_response", "lab_grades", "gvhd", "exposure")
 _PLAIN = {
     "response": contracts.ADRS,
     "response_time": contracts.ADTTR,

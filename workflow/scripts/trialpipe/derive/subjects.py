@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pandas as pd
@@ -33,10 +34,14 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Subject:
+    """A patient. ``rows`` and ``notes`` by id of an event of a derived dataset: the row it is from, what it says."""
+
     usubjid: str
     row_id: str
     moments: dict[str, Moment]
     flags: dict[str, bool]
+    rows: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     def moment(self, milestone: str) -> Moment | None:
         """The patient's moment of a milestone (or ``last_alive``); None if it did not happen."""
@@ -75,7 +80,8 @@ def subjects(adsl: pd.DataFrame, protocol: Protocol) -> list[Subject]:
 
 
 def milestone_label(protocol: Protocol, milestone: str) -> str:
-    """Label of a milestone id; ``last_alive`` has a fixed one."""
+    """Label of a milestone or derived event; ``last_alive`` has a fixed one."""
     if milestone == LAST_ALIVE:
         return "Last known alive"
-    return next((m.label for m in protocol.milestones if m.id == milestone), milestone)
+    named = {m.id: m.label for m in protocol.milestones} | {e.id: e.label for e in protocol.derived_events}
+    return named.get(milestone, milestone)

@@ -17,6 +17,7 @@ from trialpipe.config.outcomes import Outcome, StateAtHorizon, TimeToEvent
 from trialpipe.config.protocol import Protocol
 from trialpipe.config.scenarios import endpoint_scenarios
 from trialpipe.derive import days, intercurrent, state
+from trialpipe.derive.events import with_events
 from trialpipe.derive.order import first
 from trialpipe.derive.subjects import LAST_ALIVE, Moment, Subject, milestone_label, subjects
 from trialpipe.io.contracts import ADTTE
@@ -51,7 +52,7 @@ def run(
     Holds outcomes with a time_to_event endpoint on ``dataset`` and the time-to-event view of every
     state_at_horizon endpoint. Raises UndeclaredIntercurrentEvent.
     """
-    people = subjects(derived["adsl"], protocol)
+    people = with_events(subjects(derived["adsl"], protocol), protocol, derived)
     rows: list[dict[str, object]] = []
     for outcome in outcomes:
         for scenario, changed in endpoint_scenarios(outcome):
@@ -99,7 +100,9 @@ def event_time(subject: Subject, endpoint: TimeToEvent, protocol: Protocol, stra
     if time is None:
         time = _censored(subject, origin, endpoint, protocol)
     time = _stopped(time, subject, [m for m, s in strategies if s in ("hypothetical", "while_on_treatment")], protocol)
-    return _entered(_at_horizon(time, endpoint), subject, endpoint)
+    time = _entered(_at_horizon(time, endpoint), subject, endpoint)
+    told = [f"{code}: {subject.notes[code]}" for code in codes if code in subject.notes]
+    return replace(time, notes=(*time.notes, *told))
 
 
 def _from_origin(moment: Moment, origin: int) -> Moment:
@@ -223,5 +226,5 @@ def _row(dataset: str, outcome: Outcome, scenario: str, subject: Subject, time: 
         "EVNTDESC": time.text,
         "ADTF": time.flag if known else None,
         "NOTE": days.joined(time.notes),
-        "from": [subject.row_id],
+        "from": [subject.row_id, *(row for name, row in subject.rows.items() if name == time.milestone)],
     }

@@ -31,7 +31,8 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: CumulativeIncidence, pr
     def save(path: Any) -> None:
         from plotnine import theme
 
-        named = {m.id: m.label for m in protocol.milestones} | dict(getattr(outcome.endpoint, "labels", {}))
+        named = {m.id: m.label for m in protocol.milestones} | {e.id: e.label for e in protocol.derived_events}
+        named |= dict(getattr(outcome.endpoint, "labels", {}))
         words = shown["category"].map(lambda code: named.get(code, str(code).capitalize()), na_action="ignore")
         plot = _plot(shown.assign(category=words), groups, ticks, label) + theme(**curves.margins(groups, height))
         save_svg(plot, path, height, curves.risk_table(curves.at_risk(shown, ticks), groups))

@@ -12,6 +12,7 @@ from trialpipe.config.yaml_strict import load
 from trialpipe.io.reference import REFERENCE
 
 CRITERIA = "criteria.yaml"
+GVHD = "gvhd.yaml"
 SOFA = "sofa.yaml"
 
 STRATEGIES = {
@@ -67,8 +68,8 @@ def clock(protocol: Protocol) -> str:
 def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     """Words for the codes of result rows: (dimension, code) to label."""
     found: dict[tuple[str, str], str] = {}
-    for event in (*protocol.milestones, *protocol.derived_events):
-        found["category", event.id] = event.label
+    named = {m.id: m.label for m in protocol.milestones} | {e.id: e.label for e in protocol.derived_events}
+    found.update({("category", name): label for name, label in named.items()})
     variables = {v.name: v.label for v in protocol.subject_variables} | {f.name: f.label for f in protocol.formulas}
     for name, label in variables.items():
         found["variable", name] = found["term", name] = label
@@ -113,7 +114,15 @@ def parameters(dataset: Dataset) -> dict[str, str]:
         known = {entry["id"]: entry for entry in load(REFERENCE / GVHD, GVHD).data["systems"]}
         return {code: label for name in dataset.systems for code, label in _gvhd(known[name]).items()}
     if dataset.kind == "exposure":
-        return exposure_labels(dataset.name)
+        name = dataset.name
+        return {
+            "GIVEN": f"{name} given",
+            "DOSE": f"Dose of {name}",
+            "DAYS": f"Days from the origin to {name}",
+            "REASON": f"Reason {name} was not given",
+            "NGIVEN": f"Number of {name} given",
+            "CUMDOSE": f"Total dose of {name}",
+        }
     return {}
 
 
