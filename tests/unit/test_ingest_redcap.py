@@ -4,6 +4,7 @@ import csv
 import io
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,8 @@ from trialpipe.clean import numbers
 from trialpipe.clean.reader import DECIMAL, Reader
 from trialpipe.clean.record import Record
 from trialpipe.clean.rows import Raw
-from trialpipe.config.extracts import Dialect
+from trialpipe.clean.run import clean, context_from
+from trialpipe.config.extracts import Dialect, DomainMap
 from trialpipe.ingest import redcap, run
 from trialpipe.io.errors import DataError
 
@@ -218,6 +220,30 @@ def test_cleaning_takes_the_mark_beside_the_cell(decimal, text, mark, value):
     record = Record(Raw("ecrf.vs", "data.csv", 2, {"weight": text, f"weight{redcap.DECIMAL}": mark}), "1", ())
     found = Reader(None, None, "VS", "ecrf.vs", dialect).number(record, "weight", text)
     assert found.value == value
+
+
+@pytest.mark.parametrize("decimal", [",", "."])
+def test_one_file_with_two_marks_becomes_the_right_figures(tmp_path, decimal):
+    fields = [("record_id", "bio", "text", "", "", ""), ("hb", "bio", "text", "", "number_comma_decimal", "")]
+    fields += [("fib", "bio", "text", "", "number", ""), ("dt", "bio", "text", "", "date_dmy", "")]
+    data = 'record_id,dt,hb,fib,bio_complete\n01,2020-02-03,"9,125",2.125,2\n'
+    table = _read(tmp_path, data, "bio", _dictionary(fields))
+    mapping = {
+        "form": "e.bio",
+        "subject": "record_id",
+        "date": {"item": "dt", "type": "date"},
+        "tests": [{"code": "HGB", "result": "hb", "unit": "g/dL"}, {"code": "FIBRINO", "result": "fib", "unit": "g/L"}],
+    }
+    domain = {"domain": "lb", "label": "x", "observation": "finding", "key": ["LBTESTCD"], "rows": [mapping]}
+    dialect = {"decimal": decimal, "dates": "ISO"}
+    spec = {"trial": "t", "data_cutoff": "2020-06-30", "dialects": {"e": dialect}, "subject_pattern": "[0-9]{2}"}
+    frame = pd.DataFrame(table.to_pydict(), dtype="object")
+    result = clean(DomainMap.model_validate(domain), {"e.bio": frame}, context_from(spec))
+    assert dict(zip(result.table["LBTESTCD"], result.table["LBSTRESN"], strict=True)) == {
+        "HGB": 91.25,
+        "FIBRINO": 2.125,
+    }
+    assert result.queries.empty
 
 
 def test_thousands_or_decimals_is_refused(tmp_path):

@@ -80,7 +80,7 @@ def test_unknown_form_and_reader(tmp_path):
     with pytest.raises(DataError, match="nearest is 'dm'"):
         run.ingest(_source(), tmp_path, "dmm")
     with pytest.raises(DataError, match="readers are bioplex, delimited, .*workbook"):
-        run.ingest({**_source(), "reader": "sas"}, tmp_path, "dm")
+        run.ingest({**_source(), "reader": "spss"}, tmp_path, "dm")
 
 
 @pytest.mark.parametrize("module", sorted(run.READERS.values()))
