@@ -1,4 +1,4 @@
-"""Derivation against the simulator's truth, which was written apart from it and before any defect: what every trial has.
+"""Derivation against the simulator's truth, written apart from it and before any defect: what every trial has.
 
 The clean tables are built from the true values (`truth_tables`), so that only derivation is judged.
 """

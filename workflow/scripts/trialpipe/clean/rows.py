@@ -12,6 +12,8 @@ from trialpipe.clean.rules import Log
 from trialpipe.io.errors import DataError
 
 POSITION = "source_row"
+WORKBOOKS = (".xlsx", ".xlsm", ".xls")
+"""Names of spreadsheet files: only there a plain figure may be a date. A sheet alone may be an item group."""
 _ORIGIN = ("source_file", "source_row", "source_sheet")
 
 
@@ -61,7 +63,7 @@ def read(form: str, frame: pd.DataFrame) -> list[Raw]:
     for index, (file, line, sheet) in enumerate(zip(frame["source_file"], frame["source_row"], sheets, strict=True)):
         place = str(file) if sheet is None else f"{file}[{sheet}]"
         cells = {item: column[index] for item, column in zip(items, columns, strict=True)}
-        raw = Raw(form, place, int(line), cells, serial=sheet is not None)
+        raw = Raw(form, place, int(line), cells, serial=str(file).lower().endswith(WORKBOOKS))
         found.append(replace(raw, lines=(raw.row,)))
     return sorted(found, key=lambda raw: (raw.file, raw.line))
 
