@@ -103,6 +103,40 @@ class LogRank(Analysis):
     rho: float = 0.0
 
 
+class Comparison(Interval):
+    """Levels of ``by`` against one of them."""
+
+    reference: Text | None = Field(None, description="level the others are compared with; default: the last declared")
+
+    @model_validator(mode="after")
+    def _grouped(self) -> Comparison:
+        if self.by is None:
+            raise ValueError("a comparison of groups needs by, e.g. ARMCD")
+        return self
+
+
+class DifferenceAtTime(Comparison):
+    """Difference of survival (or incidence) at fixed times, test of complementary log-log transforms (Klein 2007)."""
+
+    kind: Literal["difference_at_time"]
+    at: tuple[Duration, ...]
+    of: Literal["survival", "incidence"] = "survival"
+    variance: Literal["aalen", "jackknife"] = Field("aalen", description="of an incidence")
+
+
+class DifferenceInProportions(Comparison):
+    """Difference of proportions (AVAL 1 among 0 and 1) with an interval and a test."""
+
+    kind: Literal["difference_in_proportions"]
+    method: Literal["miettinen-nurminen", "mee", "newcombe", "wald"] = "miettinen-nurminen"
+
+
+class FirstEvents(Analysis):
+    """Patients by the component that ended the time to event, and censored."""
+
+    kind: Literal["first_events"]
+
+
 class TimeDependent(Strict):
     """Exposure that starts at a milestone during follow-up."""
 
@@ -261,6 +295,9 @@ class Flow(Analysis):
 
     kind: Literal["flow"]
     boxes: tuple[Box, ...]
+    split_at: Name | None = Field(
+        None, description="box under which the figure has a branch per level of by (CONSORT); default: the first box"
+    )
 
 
 class Populations(Analysis):
@@ -285,6 +322,9 @@ AnyAnalysis = Annotated[
     | CumulativeIncidence
     | KaplanMeier
     | LogRank
+    | DifferenceAtTime
+    | DifferenceInProportions
+    | FirstEvents
     | Cox
     | FineGray
     | ResponseByVisit

@@ -19,7 +19,7 @@ MEASURES, INVESTIGATOR, BOTH = "measures", "investigator", "both"
 
 @dataclass(frozen=True)
 class Source:
-    """One way to a stage: test ``value`` is the stage, else ``bands`` tell. Counts if ``needs`` are there and ``when``."""
+    """One way to a stage: test ``value`` is it, else ``bands`` tell. Counts if ``needs`` are there and ``when`` holds."""
 
     by: str
     needs: tuple[str, ...]

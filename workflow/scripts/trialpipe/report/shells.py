@@ -109,6 +109,28 @@ SHELLS: dict[str, Shell] = {
         hide=("variable",),
     ),
     "deviations": Shell((SHARE,), titles={"parameter": "Criterion", "category": "Patients"}, hide=("variable",)),
+    "difference_at_time": Shell(
+        (
+            ("n", "{n}"),
+            ("Events", "{cum_events}"),
+            ("Difference", "{difference}"),
+            ("SE", "{std_err}"),
+            INTERVAL,
+            ("z", "{z}"),
+            TEST,
+        )
+    ),
+    "difference_in_proportions": Shell(
+        (
+            SHARE,
+            ("Difference (percentage points)", "{risk_difference}"),
+            INTERVAL,
+            ("Chi-square", "{chi_square}"),
+            TEST,
+        ),
+        hide=("category",),
+    ),
+    "first_events": Shell((SHARE,), titles={"category": "First event"}),
     "event_time": Shell((("Patients with the event", "{n}"), *SPREAD), hide=("category",)),
     "fine_gray": Shell(RATIO),
     "flow": Shell((("Patients", "{n}"),)),

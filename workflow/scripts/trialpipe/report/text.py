@@ -99,7 +99,7 @@ def parameters(dataset: Dataset) -> dict[str, str]:
     if dataset.kind == "findings":
         return {p.code: p.label for p in dataset.parameters}
     if dataset.kind == "concentrations":
-        return {p.code: p.label for p in (*dataset.parameters, *dataset.ratios)}
+        return {p.code: p.label for p in dataset.parameters} | {r.code: r.label for r in dataset.ratios}
     if dataset.kind == "infections":
         return {p.code: p.label for p in dataset.viruses} | {"ANYVIR": "Any virus"}
     if dataset.kind == "eligibility":

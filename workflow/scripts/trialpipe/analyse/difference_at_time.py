@@ -1,0 +1,101 @@
+"""Difference between groups of survival, or of the cumulative incidence of the event, at fixed times."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from trialpipe.analyse.context import Context, Group
+from trialpipe.analyse.formats import NOT_ESTIMABLE, Undefined, Value
+from trialpipe.analyse.pairs import pairs
+from trialpipe.analyse.rows import Manner
+from trialpipe.analyse.times import Times, times
+from trialpipe.config.analyses import DifferenceAtTime
+from trialpipe.stats import competing, km
+from trialpipe.stats.fixed_time import complementary_log_log, difference
+
+EVENT = 1
+NAMES = {
+    "survival": "Kaplan-Meier estimates (Greenwood variance)",
+    "incidence": "Aalen-Johansen estimates",
+}
+_TEST = (
+    "test of log(-log) of the probabilities free of it (Klein 2007); the interval is on another scale than the test "
+    "and may disagree with it near the limit"
+)
+
+
+class Estimate(NamedTuple):
+    """Survival or incidence of one group at one time; ``note`` says why there is none."""
+
+    value: float
+    std_err: float
+    note: str | None
+
+
+def run(analysis: DifferenceAtTime, context: Context) -> list[dict[str, Any]]:
+    """Per pair and time: group minus comparator with limits, and z and p of the test. DataError for several rows."""
+    found: list[dict[str, Any]] = []
+    for group, against in pairs(context, analysis.reference):
+        seen = [times(context.of(level)) for level in (group, against)]
+        for time in analysis.at:
+            found += _pair(analysis, context, group, against, seen, float(time))
+    return found
+
+
+def _pair(
+    analysis: DifferenceAtTime, context: Context, group: Group, against: Group, seen: list[Times], time: float
+) -> list[dict[str, Any]]:
+    one, other = (_estimate(analysis, data, time) for data in seen)
+    gap = difference(one.value, one.std_err, other.value, other.std_err, analysis.conf_level)
+    free = [e.value if analysis.of == "survival" else 1 - e.value for e in (one, other)]
+    z, p = complementary_log_log(free[0], one.std_err, free[1], other.std_err)
+    notes = [f"{level.label}: {e.note}" for level, e in ((group, one), (against, other)) if e.note]
+    stats: dict[str, Value] = {
+        "difference": gap.estimate,
+        "std_err": gap.std_err,
+        "lower": gap.lower,
+        "upper": gap.upper,
+        "z": z,
+        "p": p,
+    }
+    note = "; ".join(notes) or None
+    if notes:
+        stats = dict.fromkeys(stats, Undefined(NOT_ESTIMABLE, note or ""))
+    elif math.isnan(p):
+        note = "no test where an estimate is 0 or 1"
+    manner = Manner(
+        method=f"Difference of {NAMES[analysis.of]}, normal interval; {_TEST}",
+        conf_level=analysis.conf_level,
+        alternative="two-sided",
+        null_value=0.0,
+        note=note,
+    )
+    rows = [data.frame for data in seen]
+    keys = [context.behind(frame).keys for frame in rows]
+    events = [context.behind(data.frame[(data.time <= time) & (data.cause == EVENT)]).keys for data in seen]
+    everyone = context.behind(rows[0])
+    roles = {
+        "n": everyone._replace(keys=keys[0] + keys[1]),
+        "event": everyone._replace(keys=events[0] + events[1]),
+    }
+    counts: dict[str, Value] = {"n": len(keys[0]) + len(keys[1]), "cum_events": len(events[0]) + len(events[1])}
+    return context.cell(counts | stats, roles, manner, group=group.label, comparator=against.label, time=time)
+
+
+def _estimate(analysis: DifferenceAtTime, seen: Times, time: float) -> Estimate:
+    if analysis.of == "survival":
+        curve = km.kaplan_meier(seen.time, seen.event, seen.entry, analysis.conf_level, "log-log")
+        at = km.at_times(curve, [time])[0]
+        return Estimate(at.survival, at.std_err, _why(seen, at.beyond))
+    if seen.truncated:
+        return Estimate(math.nan, math.nan, "left truncation is not implemented for incidences")
+    incidence = competing.cumulative_incidence(seen.time, seen.cause, EVENT, analysis.variance)
+    found = competing.at_times(incidence, [time], analysis.conf_level, "log-log")[0]
+    return Estimate(found.cif, found.std_err, _why(seen, found.beyond))
+
+
+def _why(seen: Times, beyond: bool) -> str | None:
+    if not len(seen.frame):
+        return "no patient with a time"
+    return "after the last observation" if beyond else None
