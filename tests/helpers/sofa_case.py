@@ -112,16 +112,15 @@ def clean(
     patient: str = "1",
 ) -> dict[str, pd.DataFrame]:
     """Clean domains vs, ex, ds and dm of one patient; ``events``: milestone to ISO text, or empty for none."""
-    found = []
-    for record in records:
-        code = record["code"]
-        row = {"id": patient, "test": code, "value": record["value"], "date": moment(record["day"], record.get("time"))}
-        own = domain("vs", [row]).iloc[0].to_dict()
-        unit = record.get("unit", UNITS.get(code))
-        found.append({**own, "VSSTRESU": unit, **{f"VS{k}": v for k, v in record.get("more", {}).items()}})
-    vs = pd.DataFrame(found, columns=None if found else list(domain("vs", []).columns))
-    if found:
-        vs["row_id"] = [f"vs:t/{patient}/{row['VSTESTCD']}/{i}/1" for i, row in enumerate(found)]
+    given = list(records)
+    short = [
+        {"id": patient, "test": r["code"], "value": r["value"], "date": moment(r["day"], r.get("time"))} for r in given
+    ]
+    vs = domain("vs", short)
+    if given:
+        vs["VSSTRESU"] = [r.get("unit", UNITS.get(r["code"])) for r in given]
+        for name in ("ORRES", "ORRESU", "GRPID"):
+            vs[f"VS{name}"] = pd.Series([r.get("more", {}).get(name) for r in given], dtype=object)
     ex = domain(
         "ex",
         [
@@ -139,10 +138,10 @@ def clean(
     )
     if len(ex):
         ex["EXDOSE"] = pd.to_numeric(ex["EXDOSE"])
-    given = {"included": moment(0, "12:00"), "dose": moment(0, "12:00"), "seen": moment(200), **(events or {})}
+    dated = {"included": moment(0, "12:00"), "dose": moment(0, "12:00"), "seen": moment(200), **(events or {})}
     ds = domain(
         "ds",
-        [{"id": patient, "DSDECOD": MILESTONES[name][1], "DSSTDTC": when} for name, when in given.items() if when],
+        [{"id": patient, "DSDECOD": MILESTONES[name][1], "DSSTDTC": when} for name, when in dated.items() if when],
     )
     dm = domain("dm", [{"id": patient, "ARMCD": "A", "SITEID": "1"}])
     return {"vs": vs, "ex": ex, "ds": ds, "dm": dm}

@@ -19,7 +19,7 @@ from trialpipe.config.protocol import Protocol, VisitSet
 from trialpipe.derive import days, sofa_days, windows
 from trialpipe.derive.errors import config_error
 from trialpipe.derive.milestones import DEATH, cutoff_day
-from trialpipe.derive.sofa_days import DEAD, DISCHARGED, ICU, LOST, NOT_REACHED, WARD, Day, Limits
+from trialpipe.derive.sofa_days import DEAD, DISCHARGED, ICU, LOST, NOT_REACHED, WARD, Day, Limits, Scored
 from trialpipe.derive.sofa_definition import TABLE, Score, named
 from trialpipe.derive.sofa_records import Clock, Observation, minutes, observations
 from trialpipe.derive.subjects import Moment, Subject, subjects
@@ -94,7 +94,9 @@ def course(subject: Subject, own: Sequence[Observation], place: Setting) -> list
         return []
     first = next(v.target for v in visits if v.visit.baseline)
     last = max(v.target for v in visits)
-    found = {n: _day(subject, own, n, zero, n == first, place) for n in range(first, max(v.high for v in visits) + 1)}
+    points = sofa_days.judged(place.score, own)
+    numbers = range(first, max(v.high for v in visits) + 1)
+    found = {n: _day(subject, own, points, n, zero, n == first, place) for n in numbers}
     chosen = {_chosen(visit, found): visit for visit in visits}
     wanted = [n for n in found if n in chosen or (n <= last and found[n].status not in (DEAD, NOT_REACHED))]
     return [(found[n], chosen.get(n)) for n in wanted]
@@ -113,10 +115,18 @@ def _complete(day: Day) -> bool:
     return day.status not in (DEAD, NOT_REACHED) and all(cell.points is not None for cell in day.cells.values())
 
 
-def _day(subject: Subject, own: Sequence[Observation], day: int, zero: int, baseline: bool, place: Setting) -> Day:
+def _day(
+    subject: Subject,
+    own: Sequence[Observation],
+    points: Mapping[str, Sequence[Scored]],
+    day: int,
+    zero: int,
+    baseline: bool,
+    place: Setting,
+) -> Day:
     status = _status(subject, day, day - zero, place)
     limits = Limits(place.clock, baseline, _dose_minute(subject, place) if baseline else None)
-    return Day(day - zero, day, status, sofa_days.cells(place.score, own, day, status, limits))
+    return Day(day - zero, day, status, sofa_days.cells(place.score, own, points, day, status, limits))
 
 
 def _dose_minute(subject: Subject, place: Setting) -> int | None:

@@ -8,7 +8,7 @@ it without limit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -72,12 +72,28 @@ class Scored(NamedTuple):
     points: float
 
 
-def cells(score: Score, own: Sequence[Observation], day: int, status: str, limits: Limits) -> dict[str, Cell]:
-    """Every organ of one day, with the notes of that day on each organ they concern."""
+def judged(score: Score, own: Sequence[Observation]) -> dict[str, list[Scored]]:
+    """By component the observations that tell something about it, with their points."""
+    return {component.code: _scored(component, own) for component in score.components}
+
+
+def cells(
+    score: Score,
+    own: Sequence[Observation],
+    points: Mapping[str, Sequence[Scored]],
+    day: int,
+    status: str,
+    limits: Limits,
+) -> dict[str, Cell]:
+    """Every organ of one day; ``points`` is what ``judged`` says of the patient's observations."""
     if status in (DEAD, NOT_REACHED):
         return {component.code: Cell(None, None) for component in score.components}
-    known = own if limits.until is None else [o for o in own if o.start <= limits.until]
-    found = {c.code: _cell(score, c, known, day, status, limits) for c in score.components}
+    until = limits.until
+    aside = [o for o in own if o.aside and (until is None or o.start <= until)]
+    found = {}
+    for component in score.components:
+        known = [s for s in points[component.code] if until is None or s.seen.start <= until]
+        found[component.code] = _cell(score, component, known, aside, day, status, limits)
     unobserved = all(cell.fill in (BASELINE, MISSING) for cell in found.values())
     if limits.baseline and unobserved:
         return {code: Cell(None, MISSING, notes=("no baseline assessment",)) for code in found}
@@ -104,16 +120,21 @@ def notes(own: Sequence[Observation], day: int, clock: Clock) -> tuple[str, ...]
 
 
 def _cell(
-    score: Score, component: Component, own: Sequence[Observation], day: int, status: str, limits: Limits
+    score: Score,
+    component: Component,
+    scored: Sequence[Scored],
+    flagged: Sequence[Observation],
+    day: int,
+    status: str,
+    limits: Limits,
 ) -> Cell:
     start, end = limits.clock.bounds(day)
-    scored = _scored(component, own)
     here = [s for s in scored if _overlaps(s.seen, start, end)]
     if here:
         return _worst(here, OBSERVED)
     if status in OUT:
         return _out(component, scored, start, limits)
-    aside = [o for o in own if _overlaps(o, start, end) and o.aside & set(component.observed_by)]
+    aside = [o for o in flagged if _overlaps(o, start, end) and o.aside & set(component.observed_by)]
     earlier = [s for s in scored if s.seen.start < start]
     if aside and earlier:
         return _worst(_last_day(earlier, limits.clock, start), ASSUMED)
