@@ -299,6 +299,12 @@ class Flow(Analysis):
         None, description="box under which the figure has a branch per level of by (CONSORT); default: the first box"
     )
 
+    @model_validator(mode="after")
+    def _split_known(self) -> Flow:
+        if self.split_at is not None and self.split_at not in {box.id for box in self.boxes}:
+            raise ValueError(f"split_at '{self.split_at}' is no box")
+        return self
+
 
 class Populations(Analysis):
     """Size of every analysis set."""

@@ -19,7 +19,7 @@ MEASURES, INVESTIGATOR, BOTH = "measures", "investigator", "both"
 
 @dataclass(frozen=True)
 class Source:
-    """One way to a stage: test ``value`` is it, else ``bands`` tell. Counts if ``needs`` are there and ``when`` holds."""
+    """One way to a stage: test ``value`` is it, else ``bands`` tell. Needs ``needs``, and ``when`` to hold."""
 
     by: str
     needs: tuple[str, ...]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trialpipe.config.analyses import Flow
 from trialpipe.config.outcomes import Outcome
@@ -13,23 +14,69 @@ from trialpipe.config.protocol import Protocol
 if TYPE_CHECKING:
     import pandas as pd
 
+OVERALL = "Overall"
 BOX, HEIGHT, GAP_X, GAP_Y = 190, 58, 22, 44
 
 
+class Node(NamedTuple):
+    """A box as drawn: its place in the tree, its words, its number."""
+
+    key: str
+    parent: str | None
+    label: str
+    count: str
+
+
 def draw(rows: pd.DataFrame, outcome: Outcome, analysis: Flow, protocol: Protocol) -> tuple | None:
-    """Boxes of the flow with their counts; None when there are no rows."""
+    """Boxes of the flow with their counts, from ``split_at`` on a branch per group; None when there are no rows."""
     shown = rows[rows["statistic"] == "n"]
     if shown.empty:
         return None
-    counts = dict(zip(shown["category"], shown["formatted"], strict=True))
-    svg = _svg(analysis, counts)
+    places = zip(shown["category"], shown["group"], strict=True)
+    counts = dict(zip(places, shown["formatted"], strict=True))
+    svg = _svg(nodes(analysis, counts, protocol))
     return shown, lambda path: Path(path).write_text(svg, encoding="utf-8", newline="\n")
 
 
-def _svg(analysis: Flow, counts: dict[str, str]) -> str:
-    children: dict[str | None, list[str]] = {}
+def nodes(analysis: Flow, counts: Mapping[tuple[str, str], str], protocol: Protocol) -> list[Node]:
+    """Boxes in drawing order. ``counts``: number by (box, group).
+
+    Under the box ``split_at`` (the first box by default) every group has a box with its name and the boxes below again;
+    a group without patients there is left out. Without Overall, a common box has the sum of the groups.
+    """
+    groups = list(dict.fromkeys(group for _, group in counts if group != OVERALL))
+    if not groups:
+        return [Node(b.id, b.parent, b.label, counts.get((b.id, OVERALL), "")) for b in analysis.boxes]
+    split = analysis.split_at or analysis.boxes[0].id
+    under = _under(analysis, split)
+    names = {arm.id: arm.label for arm in protocol.arms} if analysis.by == "ARMCD" else {}
+    found = []
     for box in analysis.boxes:
-        children.setdefault(box.parent, []).append(box.id)
+        if box.id not in under:
+            total = str(sum(int(counts.get((box.id, group), "0")) for group in groups))
+            found.append(Node(box.id, box.parent, box.label, counts.get((box.id, OVERALL), total)))
+    for group in groups:
+        if counts.get((split, group), "0") == "0":
+            continue
+        found.append(Node(f"{split}/{group}", split, names.get(group, group), counts[split, group]))
+        for box in (box for box in analysis.boxes if box.id in under):
+            found.append(Node(f"{box.id}/{group}", f"{box.parent}/{group}", box.label, counts[box.id, group]))
+    return found
+
+
+def _under(analysis: Flow, split: str) -> set[str]:
+    """Ids of the boxes below a box; parents stand before their children."""
+    found: set[str] = set()
+    for box in analysis.boxes:
+        if box.parent == split or box.parent in found:
+            found.add(box.id)
+    return found
+
+
+def _svg(boxes: list[Node]) -> str:
+    children: dict[str | None, list[str]] = {}
+    for box in boxes:
+        children.setdefault(box.parent, []).append(box.key)
     place: dict[str, tuple[float, int]] = {}
     width = 0.0
     for root in children.get(None, []):
@@ -40,10 +87,10 @@ def _svg(analysis: Flow, counts: dict[str, str]) -> str:
         f'viewBox="0 0 {width + 2:.0f} {depth * (HEIGHT + GAP_Y) - GAP_Y + 2}" width="{width + 2:.0f}" '
         f'font-family="Helvetica Neue, Arial, Liberation Sans, sans-serif" font-size="12.5">'
     ]
-    parts += [_line(place[box.parent], place[box.id]) for box in analysis.boxes if box.parent]
-    for box in analysis.boxes:
-        x, level = place[box.id]
-        parts += _box(x, level * (HEIGHT + GAP_Y) + 1, box.label, counts.get(box.label, counts.get(box.id, "")))
+    parts += [_line(place[box.parent], place[box.key]) for box in boxes if box.parent]
+    for box in boxes:
+        x, level = place[box.key]
+        parts += _box(x, level * (HEIGHT + GAP_Y) + 1, box.label, box.count)
     return "".join(parts) + "</svg>\n"
 
 
