@@ -9,11 +9,12 @@ from trialpipe.config.datasets import Dataset
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.config.yaml_strict import load
-from trialpipe.io.reference import REFERENCE
+from trialpipe.io.reference import REFERENCE, rows
 
 CRITERIA = "criteria.yaml"
 GVHD = "gvhd.yaml"
 SOFA = "sofa.yaml"
+CTCAE = "ctcae_v5_lab.csv"
 
 STRATEGIES = {
     "treatment_policy": "treatment policy (counted whatever happens after it)",
@@ -104,6 +105,9 @@ def parameters(dataset: Dataset) -> dict[str, str]:
         return {p.code: p.label for p in dataset.viruses} | {"ANYVIR": "Any virus"}
     if dataset.kind == "eligibility":
         return {c.code: f"{c.category.capitalize()}: {c.text}" for c in dataset.criteria}
+    if dataset.kind == "lab_grades":
+        codes = {row["term"]: row["code"] for row in rows(CTCAE) if row["version"] == dataset.version}
+        return {codes[item.term]: f"{item.term}, grade" for item in dataset.terms if item.term in codes}
     if dataset.kind == "sofa":
         entry = next(e for e in load(REFERENCE / SOFA, SOFA).data["definitions"] if e["id"] == dataset.definition)
         return {item["code"]: item["label"] for item in (*entry["components"], *entry["totals"])}
