@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from helpers.truth_case import committed
+import pytest
+from helpers.truth_case import TruthCase, committed
 from helpers.truth_tables import derived
 
 
-def test_adverse_events_of_the_window():
-    case = committed("c-hlh")
+@pytest.fixture(scope="module")
+def case() -> TruthCase:
+    return committed("c-hlh")
+
+
+def test_adverse_events_of_the_window(case):
     adae = derived(case)["adae"].set_index("row_id")
     for a in case.rows("ae"):
         row = adae.loc[f"adae:{case.usubjid(a)}/{a['number']}/1"]

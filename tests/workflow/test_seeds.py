@@ -1,13 +1,22 @@
-"""Twenty other simulated extracts: the checks of the committed one hold, and derived states equal the truth."""
+"""Twenty other simulated extracts of each trial: the checks of the committed ones hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
 import pytest
-from helpers.clean_case import ROOT, Cleaned, cleaned
-from reference import test_clean_truth as committed
+from helpers import truth_compare
+from helpers.clean_case import ROOT
+from helpers.truth_case import TruthCase
+from helpers.truth_tables import derived
+from reference import test_clean_truth as clean
+from reference import test_clean_truth_chlh as clean_chlh
+from reference import test_clean_truth_rhlh as clean_rhlh
+from reference import test_derive_truth as derive_shared
+from reference import test_derive_truth_chlh as derive_chlh
+from reference import test_derive_truth_rhlh as derive_rhlh
 
 from trialpipe.config import plan
 from trialpipe.config.trial import load_trial
@@ -15,92 +24,134 @@ from trialpipe.derive.run import derive
 from trialpipe.simulate import main as simulator
 
 pytestmark = pytest.mark.slow
-TRIAL = committed.TRIAL
 SEEDS = range(2, 22)
-CHECKS = (
-    committed.test_every_measured_finding_is_there,
-    committed.test_patients,
-    committed.test_doses,
-    committed.test_adverse_events,
-    committed.test_concentrations,
-    committed.test_cytokines,
-    committed.test_every_defect_that_changes_something_is_queried,
-    committed.test_what_cannot_be_read_is_null_and_flagged,
-    committed.test_rows_in_are_kept_or_set_aside,
-)
-SAME_MONTH = "a record after a death in the month of that death, whose day another defect made unknown: not detectable"
-KNOWN = {
-    (8, "test_cytokines"): "a planted sample id hides the repeat plate, which the truth helper ignores",
-    (14, "test_every_defect_that_changes_something_is_queried"): SAME_MONTH,
-    (
-        17,
-        "test_every_defect_that_changes_something_is_queried",
-    ): f"{SAME_MONTH}; D097 plants a replicate CV of 24.8 %, under the 25 % rule",
-    (18, "test_every_defect_that_changes_something_is_queried"): SAME_MONTH,
+PLANNED = {"c-hlh": 29, "r-hlh": 20}
+STATE_FORMS = {
+    "c-hlh": ("INCLUSION.csv", "GREFFE.csv", "FIN_ETUDE.csv", "SUIVI.csv", "TRAITEMENT.csv"),
+    "r-hlh": ("IG.DM", "IG.PR", "IG.EOS", "IG.FU", "IG.EX"),
 }
-"""Faults that are known, by seed and check; each must still be there (strict), so that a cure is noticed."""
-FALSE_QUERIES: dict[int, int] = {}
+FALSE_QUERIES: dict[tuple[str, str], int] = {}
+Check = Callable[[TruthCase], None]
 
 
-@pytest.fixture(scope="module", params=SEEDS)
-def extract(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Cleaned]]:
-    """A simulated extract of the registered size, ingested and cleaned; the committed checks read its truth."""
-    folder = tmp_path_factory.mktemp(f"seed{request.param}")
-    simulator.main(["--out", str(folder), "--trial", TRIAL, "--n", "29", "--seed", str(request.param)])
-    (root,) = {path.parent.parent for path in folder.rglob("truth/patients.csv")}
-    before = committed.EXTRACTS
-    committed.EXTRACTS = root
-    for cached in (committed.truth, committed.defects, committed.touched):
-        cached.cache_clear()
-    yield request.param, cleaned(TRIAL, root)
-    committed.EXTRACTS = before
-    for cached in (committed.truth, committed.defects, committed.touched):
-        cached.cache_clear()
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
-def test_check_of_the_committed_extract_holds(
-    extract: tuple[int, Cleaned], check: Callable[[Cleaned], None], request: pytest.FixtureRequest
-) -> None:
-    reason = KNOWN.get((extract[0], check.__name__))
-    if reason:
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
-    check(extract[1])
-
-
-def test_queries_without_a_defect_are_counted(extract: tuple[int, Cleaned]) -> None:
+def check_queries_without_a_defect(case: TruthCase) -> None:
     """Errors and warnings that touch no planted cell; the bound of 1 in 100 patients is over all seeds, below."""
-    planted = {cell["cell"] for found in committed.defects().values() for cell in found}
-    queries = extract[1].queries
-    false = [q for q in queries.itertuples() if q.severity != "note" and not planted & set(q.origin)]
-    FALSE_QUERIES[extract[0]] = len(false)
-    assert len(false) <= 2, [(q.rule, q.subject, q.value) for q in false]
+    false = case.false_queries()
+    FALSE_QUERIES[case.trial, str(case.root)] = len(false)
+    assert len(false) <= 2, false
 
 
-def test_states_equal_the_truth(extract: tuple[int, Cleaned]) -> None:
-    """Primary state of every patient whose own records no defect has left undetermined."""
-    trial = load_trial(ROOT / "config" / "trials", TRIAL)
-    clean = extract[1].tables
-    adsl = derive("adsl", plan.dataset_protocol(trial.protocol, "adsl"), (), clean, {})
+def check_states_equal_the_truth(case: TruthCase) -> None:
+    """Primary state, from the raw files, of every patient whose own records no defect has left undetermined."""
+    trial = load_trial(ROOT / "config" / "trials", case.trial)
+    tables = case.clean.tables
+    adsl = derive("adsl", plan.dataset_protocol(trial.protocol, "adsl"), (), tables, {})
     protocol = plan.dataset_protocol(trial.protocol, "adeff")
-    adeff = derive("adeff", protocol, plan.dataset_outcomes(trial, "adeff"), clean, {"adsl": adsl})
+    adeff = derive("adeff", protocol, plan.dataset_outcomes(trial, "adeff"), tables, {"adsl": adsl})
     primary = adeff[adeff["SCENARIO"] == "primary"].set_index("USUBJID")["AVALC"]
-    forms = ("INCLUSION", "GREFFE", "FIN_ETUDE", "SUIVI", "TRAITEMENT")
     doubtful = {
         cell["subject"]
-        for found in committed.defects().values()
-        for cell in found
-        if cell["determines"] != "equal" and Path(cell["file"]).stem in forms
+        for cell in case.cells
+        if cell["determines"] != "equal" and (cell["sheet"] or cell["file"].split("/")[-1]) in STATE_FORMS[case.trial]
     }
     compared = 0
-    for patient in committed.truth("patients"):
-        if patient["subject"] not in doubtful and f"{TRIAL}/{patient['subject']}" in primary.index:
-            assert primary[f"{TRIAL}/{patient['subject']}"] == patient["state"], patient["subject"]
+    for patient in case.rows("patients"):
+        if patient["subject"] not in doubtful and case.usubjid(patient) in primary.index:
+            assert primary[case.usubjid(patient)] == patient["state"], patient["subject"]
             compared += 1
     assert compared >= 10
+
+
+SHARED: tuple[Check, ...] = (
+    *(partial(truth_compare.findings, domain=domain) for domain in ("lb", "vs", "pe")),
+    clean.test_every_measured_finding_is_there,
+    clean.test_patients,
+    clean.test_adverse_events,
+    clean.test_every_defect_that_changes_something_is_queried,
+    clean.test_rule_named_by_the_truth_speaks,
+    clean.test_what_cannot_be_read_is_null_and_flagged,
+    clean.test_rows_in_are_kept_or_set_aside,
+    derive_shared.test_states_and_their_days,
+    derive_shared.test_milestones_and_last_alive,
+    derive_shared.test_responses,
+    derive_shared.test_statuses,
+    derive_shared.test_counts_of_states_and_responders,
+    check_states_equal_the_truth,
+    check_queries_without_a_defect,
+)
+OWN: dict[str, tuple[Check, ...]] = {
+    "c-hlh": (
+        *(
+            partial(clean_chlh.test_milestones, domain=d, variable=v, where=w, item=i)
+            for d, v, w, i in clean_chlh.MILESTONES
+        ),
+        clean_chlh.test_doses,
+        clean_chlh.test_concentrations,
+        clean_chlh.test_cytokines,
+        derive_chlh.test_adverse_events_of_the_window,
+    ),
+    "r-hlh": (
+        *(
+            partial(clean_rhlh.test_milestones, domain=d, variable=v, where=w, item=i)
+            for d, v, w, i in clean_rhlh.MILESTONES
+        ),
+        clean_rhlh.test_diagnosis,
+        clean_rhlh.test_doses,
+        clean_rhlh.test_adverse_events_related_and_outcome,
+        clean_rhlh.test_concentrations,
+        clean_rhlh.test_matrix_and_dose_of_concentrations,
+        clean_rhlh.test_cytokines,
+        clean_rhlh.test_lanes_that_fail_are_the_planted_ones,
+        clean_rhlh.test_expression_follows_from_the_counts,
+        clean_rhlh.test_counts_are_those_of_the_true_levels,
+        clean_rhlh.test_viruses,
+        derive_rhlh.test_adverse_events_of_the_windows,
+        derive_rhlh.test_hours_and_types_of_samples,
+        derive_rhlh.test_cerebrospinal_fluid_over_plasma,
+        derive_rhlh.test_hlh_2004_at_inclusion,
+        derive_rhlh.test_eligibility,
+        derive_rhlh.test_response_carried_behind_conditioning,
+        derive_rhlh.test_first_response_and_reactivation,
+        derive_rhlh.test_class_and_day_of_infections,
+    ),
+}
+RUNS = [(trial, seed) for trial in PLANNED for seed in SEEDS]
+
+
+def name(check: Check) -> str:
+    if isinstance(check, partial):
+        return "_".join([check.func.__name__, check.keywords.get("item") or check.keywords["domain"]])
+    return check.__name__
+
+
+@lru_cache(maxsize=1)
+def simulated(trial: str, seed: int, root: Path) -> TruthCase:
+    """A simulated extract of the planned size; the one of the checks in turn is kept, with all that is made of it."""
+    simulator.main(["--out", str(root), "--trial", trial, "--n", str(PLANNED[trial]), "--seed", str(seed)])
+    derived.cache_clear()
+    clean_rhlh.lanes.cache_clear()
+    return TruthCase(trial, root)
+
+
+@pytest.fixture
+def case(run: tuple[str, int], tmp_path_factory: pytest.TempPathFactory) -> TruthCase:
+    return simulated(*run, tmp_path_factory.getbasetemp() / f"{run[0]}-seed-{run[1]}")
+
+
+@pytest.mark.parametrize(
+    ("run", "check"),
+    [
+        pytest.param(run, check, id=f"{run[0]}-{run[1]}-{name(check)}")
+        for run in RUNS
+        for check in (*SHARED, *OWN[run[0]])
+    ],
+)
+def test_check_of_the_committed_extract_holds(case: TruthCase, run: tuple[str, int], check: Check) -> None:
+    check(case)
 
 
 def test_at_most_one_false_query_per_hundred_patients() -> None:
     """Over all seeds that ran in this process (under pytest-xdist each worker judges its own)."""
     if FALSE_QUERIES:
-        assert sum(FALSE_QUERIES.values()) <= max(1, 29 * len(FALSE_QUERIES) / 100)
+        patients = sum(PLANNED[trial] for trial, _ in FALSE_QUERIES)
+        assert sum(FALSE_QUERIES.values()) <= max(1, patients / 100)
