@@ -114,6 +114,18 @@ def test_a_killed_head_is_resumed_by_the_same_command(
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
+def test_without_slurm_a_run_ends_at_once_with_one_line(project: Path, tmp_path: Path) -> None:
+    """Snakemake alone would wait for ever."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("bash", "sh", "which"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    bare = {**os.environ, "PATH": str(programs), "PYTHONPATH": "workflow/scripts"}
+    done = run(project, bare, *COMMAND, limit=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "ERROR sbatch is not found - call this on the cluster's login node"
+
+
 def test_the_doctor_on_a_real_cluster(cluster: dict[str, str], project: Path) -> None:
     ask = (sys.executable, "-m", "trialpipe.provenance.doctor", "--profile", "profiles/slurm")
     done = run(project, cluster, *ask)
