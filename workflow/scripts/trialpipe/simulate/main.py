@@ -19,6 +19,7 @@ from trialpipe.simulate.parameters import FOLDER, Parameters, read_parameters
 COURSES = {
     "primary_hlh": ("trialpipe.simulate.course_primary_hlh", "trialpipe.simulate.delivery_primary_hlh"),
     "oral_primary_hlh": ("trialpipe.simulate.course_oral_primary_hlh", "trialpipe.simulate.delivery_oral_primary_hlh"),
+    "prophylactic_dli": ("trialpipe.simulate.course_prophylactic_dli", "trialpipe.simulate.delivery_prophylactic_dli"),
 }
 WRITERS = {
     "french_csv": "trialpipe.simulate.write_french_csv",
@@ -27,6 +28,7 @@ WRITERS = {
     "point_csv": "trialpipe.simulate.write_point_csv",
     "xponent": "trialpipe.simulate.write_xponent",
     "rcc": "trialpipe.simulate.write_rcc",
+    "trialmaster": "trialpipe.simulate.write_trialmaster",
 }
 
 
