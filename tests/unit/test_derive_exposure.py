@@ -98,8 +98,11 @@ def test_administrations(tmp_path: Path) -> None:
     assert [text(frame, n, "REASON") for n in "123"] == [
         [],
         ["GVHD", "GVHD"],
-        ["Relapse", "not recorded", "not recorded"],
+        ["Relapse", "Relapse", "Relapse"],
     ]
+    assert text(frame, "4", "REASON") == ["not recorded", "not recorded"]
+    late = frame[(frame["USUBJID"] == "t/3") & (frame["PARAMCD"] == "REASON")]
+    assert list(late["NOTE"]) == [None, "reason of DLI 1", "reason of DLI 1"]
     assert text(frame, "1", "DOSE") == ["1", "5", "10"]
     assert text(frame, "1", "DAYS") == ["10", "60", "110"]
     assert [text(frame, n, "NGIVEN")[0] for n in "12346"] == ["3", "1", "0", "1", "0"]

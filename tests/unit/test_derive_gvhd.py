@@ -139,6 +139,14 @@ def test_onset_maximum_and_trace(tmp_path: Path) -> None:
     assert set(frame[frame["USUBJID"] == "t/4"]["NOTE"]) == {"not assessed"}
 
 
+def test_a_form_that_is_filled_only_where_there_is_gvhd() -> None:
+    spec = {"systems": ["MAGIC"], "recorded_if_present": "true", "start": "randomisation"}
+    tables = clean({"1": START, "2": {"assessed": "2018-02-01"}, "3": START}, assessment("3", "2018-02-01", SKINST="1"))
+    said = adgv(protocol(spec), tables).pivot_table("AVALC", "USUBJID", "PARAMCD", aggfunc="first", dropna=False)
+    assert list(said.loc["t/1", ["MAGIC24", "MAGICMAX"]]) == ["N", "0"]
+    assert said.loc[["t/2", "t/3"], ["MAGIC24", "MAGICMAX"]].isna().all(axis=None)
+
+
 def test_chronic_events() -> None:
     none = dict.fromkeys(("MOUTH", "EYES", "GI", "LIVER", "LUNGS", "JOINTS", "GENITAL"), "0")
     findings = [

@@ -284,6 +284,9 @@ class GvhdDataset(Strict):
     max_age: Duration = Field(0, description="oldest value of the other domains that still counts")
     start: Name | None = Field(None, description="onset and maximum count assessments from this milestone on")
     ends: Names = Field((), description="and up to the first of these milestones, their day included")
+    recorded_if_present: bool = Field(
+        False, description="the form is filled only where there is GVHD: a patient without a record has none"
+    )
 
 
 class ReasonNotGiven(Strict):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pandas as pd
 
 from trialpipe.config.protocol import DerivedEvent, Protocol
-from trialpipe.derive.days import column, days, imputation_flag, texts
+from trialpipe.derive.days import column, days, imputation_flag, numbers, texts
 from trialpipe.derive.subjects import Moment, Subject
 
 
@@ -16,7 +16,8 @@ def with_events(people: list[Subject], protocol: Protocol, derived: Mapping[str,
     """The patients with a moment, the row and the note of every derived event they have.
 
     The event is the earliest row of its parameter with a date (ADT, or ADTLO and ADTHI where the date is partial);
-    a note of a patient without the event is kept too. KeyError if a dataset is not given.
+    a note of a patient in whom it is
+    undetermined (AVAL null) is kept too. KeyError if a dataset is not given.
     """
     for event in protocol.derived_events:
         found, rows, notes = _moments(event, derived[event.dataset])
@@ -41,7 +42,7 @@ def _moments(event: DerivedEvent, frame: pd.DataFrame) -> tuple[dict[str, Moment
     rows = frame[frame["PARAMCD"] == event.parameter].sort_values("row_id", kind="stable")
     exact = days(rows["ADT"])
     low, high = days(column(rows, "ADTLO")), days(column(rows, "ADTHI"))
-    said = texts(column(rows, "NOTE"))
+    said, excluded = texts(column(rows, "NOTE")), [value == 0 for value in numbers(column(rows, "AVAL"))]
     found: dict[str, Moment] = {}
     ids: dict[str, str] = {}
     notes: dict[str, str] = {}
@@ -49,7 +50,7 @@ def _moments(event: DerivedEvent, frame: pd.DataFrame) -> tuple[dict[str, Moment
         first, last = (low[i], high[i]) if exact[i] is None else (exact[i], exact[i])
         note = said[i]
         if last is None:
-            if note is not None:
+            if note is not None and not excluded[i]:
                 notes.setdefault(usubjid, note)
             continue
         moment = Moment(event.id, first, last, None, imputation_flag(first, last))

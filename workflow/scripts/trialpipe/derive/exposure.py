@@ -2,8 +2,8 @@
 
 An administration is a record with a date that was given (not NOT DONE, dose not 0); those before ``start`` are none of
 the trial. Visits are ``<name> 1`` to ``<name> <planned>``; more than planned stand too. Without ``number`` the n-th
-administration is the n-th by date. One that was not given has its reason from the declared records; without any record
-it is ``not recorded``.
+administration is the n-th by date. One that was not given has its reason from the declared records: of its number,
+else of the last number before it that was not given either; without any it is ``not recorded``.
 """
 
 from __future__ import annotations
@@ -135,6 +135,15 @@ def _placed(own: Sequence[Dose]) -> tuple[dict[int, Dose], list[str]]:
     return placed, notes
 
 
+def _reason(number: int, reasons: Sequence[tuple[int | None, str, str]]) -> tuple[int | None, str, str] | None:
+    """The reason of this number, else one without number, else that of the last number before it."""
+    own = [reason for reason in reasons if reason[0] in (number, None)]
+    if own:
+        return min(own, key=lambda reason: reason[0] is None)
+    earlier = [(reason[0], reason) for reason in reasons if reason[0] is not None and reason[0] < number]
+    return max(earlier, key=lambda pair: pair[0])[1] if earlier else None
+
+
 def _subject(
     spec: ExposureDataset,
     protocol: Protocol,
@@ -145,17 +154,16 @@ def _subject(
     placed, notes = _placed(own)
     start = subject.exact_day(spec.start)
     rows: list[dict[str, object]] = []
-    waiting = [reason for reason in reasons if reason[0] is None]
     for number in range(1, max([spec.planned, *placed]) + 1):
         visit = f"{spec.name} {number}"
         dose = placed.get(number)
         if dose is None:
-            told = next((r for r in reasons if r[0] == number), None)
-            if told is None and waiting:
-                told = waiting[0]
-            rows.append(_row(spec, subject, GIVEN, visit, "N", sources=[told[2]] if told else []))
-            text = told[1] if told else NOT_RECORDED
-            rows.append(_row(spec, subject, WHY, visit, text, sources=[told[2]] if told else []))
+            told = _reason(number, reasons)
+            sources = [told[2]] if told else []
+            rows.append(_row(spec, subject, GIVEN, visit, "N", sources=sources))
+            rows.append(_row(spec, subject, WHY, visit, told[1] if told else NOT_RECORDED, sources=sources))
+            if told and told[0] not in (None, number):
+                rows[-1]["NOTE"] = f"reason of {spec.name} {told[0]}"
             continue
         rows.append(_row(spec, subject, GIVEN, visit, "Y", dose=dose))
         if dose.amount is not None:

@@ -34,6 +34,7 @@ CONTRACT: Contract = BDS.with_columns(
 )
 COURSE = "Whole course"
 """AVISIT of the rows per patient, so that they can be tabulated; assessments have none."""
+NOT_ASSESSED, NO_RECORD = "not assessed", "no record: none"
 _YES_NO = {True: "Y", False: "N", None: None}
 
 
@@ -96,7 +97,7 @@ def _counted(seen: Sequence[Seen], spec: GvhdDataset, subject: Subject) -> tuple
     """Assessments from the start up to the end, and what was left out. Without the start nothing counts."""
     start = subject.moment(spec.start) if spec.start else None
     if spec.start and start is None:
-        return [], [f"{spec.start} did not happen"]
+        return [], [f"{spec.start} did not happen", NOT_ASSESSED]
     floor = None if start is None else start.low
     ends = [moment.high for moment in map(subject.moment, spec.ends) if moment is not None]
     last = min(ends, default=None)
@@ -105,7 +106,10 @@ def _counted(seen: Sequence[Seen], spec: GvhdDataset, subject: Subject) -> tuple
     notes = []
     if any(s.grade.low > 0 for s in early):
         notes.append(f"present before {spec.start}")
-    return [s for s in seen if s not in early and s not in late], notes
+    inside = [s for s in seen if s not in early and s not in late]
+    if not inside:
+        notes.append(NO_RECORD if spec.recorded_if_present else NOT_ASSESSED)
+    return inside, notes
 
 
 def _event_row(
@@ -122,10 +126,8 @@ def _event_row(
     first = hits[0] if hits else None
     unclear = [s for s in inside if s.truths[event.code] is None]
     before = [s for s in unclear if first is None or inside.index(s) < inside.index(first)]
-    truth: Truth = True if first else None if unclear or not inside else False
+    truth: Truth = True if first else None if unclear or NOT_ASSESSED in notes else False
     told = [*notes, *([f"undetermined at {len(before)} assessment(s)"] if before else [])]
-    if not inside:
-        told.append("not assessed")
     rows = [first.row_id] if first else [s.row_id for s in inside]
     own = _row(spec, protocol, system, subject, event.code, event.label, first.day if first else None, rows)
     value = None if truth is None else float(truth)
@@ -150,8 +152,8 @@ def _maximum_row(
     notes: Sequence[str],
 ) -> dict[str, object]:
     low = max((s.grade.low for s in inside), default=0)
-    high = max((s.grade.high for s in inside), default=max(system.labels))
-    told = [*notes, *([] if inside else ["not assessed"])]
+    high = max((s.grade.high for s in inside), default=max(system.labels) if NOT_ASSESSED in notes else 0)
+    told = list(notes)
     if inside and low != high:
         told.append(f"between {system.labels[low]} and {system.labels[high]}")
     worst = next((s for s in inside if s.grade.low == low), None) if low == high else None

@@ -24,7 +24,7 @@ class Node(NamedTuple):
     key: str
     parent: str | None
     label: str
-    count: str
+    number: str
 
 
 def draw(rows: pd.DataFrame, outcome: Outcome, analysis: Flow, protocol: Protocol) -> tuple | None:
@@ -90,7 +90,7 @@ def _svg(boxes: list[Node]) -> str:
     parts += [_line(place[box.parent], place[box.key]) for box in boxes if box.parent]
     for box in boxes:
         x, level = place[box.key]
-        parts += _box(x, level * (HEIGHT + GAP_Y) + 1, box.label, box.count)
+        parts += _box(x, level * (HEIGHT + GAP_Y) + 1, box.label, box.number)
     return "".join(parts) + "</svg>\n"
 
 
