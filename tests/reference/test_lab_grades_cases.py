@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,14 @@ def version_5() -> list[tuple[dict[str, str], str]]:
     return [(row, wanted[row["row"]]) for row in rows if row["criteria"] == "ctcv5"]
 
 
+@cache
+def known():
+    """Terms of version 5.0 by name in lower case."""
+    return {name.lower(): term for name, term in terms("5.0").items()}
+
+
 def graded(row: dict[str, str]) -> str:
-    known = {name.lower(): term for name, term in terms("5.0").items()}
-    term = known[row["term"].lower()]
+    term = known()[row["term"].lower()]
     assert term.direction == row["direction"]
     value = measured(number(row["aval"]), "none", None, None)
     given = (number(row[name]) for name in ("anrlo", "anrhi", "base", "pchg"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from helpers.derive_case import adsl_of, check_contract
 from helpers.sofa_case import COMPONENTS, clean, course, full_day, moment, protocol, record, scored
 
+from trialpipe.config import consistency
 from trialpipe.derive.rules import Measured
 from trialpipe.derive.run import derive
 from trialpipe.derive.sofa_definition import points, scores
@@ -340,3 +342,31 @@ def test_errors(changes, wrong):
     with pytest.raises(DataError) as found:
         derive("adsofa", plan, (), tables, {"adsl": adsl_of(plan, tables)})
     assert wrong in str(found.value)
+
+
+def test_undeclared_names_are_refused():
+    """Milestones and domains of the dataset are part of the configuration's cross-check."""
+    extracts = SimpleNamespace(domains=[SimpleNamespace(domain=name) for name in ("vs", "ex", "ds")])
+    assert consistency._protocol(protocol(), extracts) == []
+    wrong = consistency._protocol(protocol(icu_discharge="icu_exit"), extracts)
+    assert [fault[2] for fault in wrong] == ["'icu_exit' is not a declared milestone; did you mean 'icu_out'?"]
+    extracts.domains.pop(0)
+    assert "'vs' is not a declared domain of extracts.yaml" in consistency._protocol(protocol(), extracts)[0][2]
+
+
+def test_visits_need_one_baseline():
+    plan = protocol()
+    visits = plan.visit_sets[0]
+    bare = tuple(visit.model_copy(update={"baseline": False}) for visit in visits.visits)
+    plan = plan.model_copy(update={"visit_sets": (visits.model_copy(update={"visits": bare}),)})
+    with pytest.raises(DataError, match="needs exactly one baseline visit - set baseline: true once"):
+        course(full_day(0), plan=plan)
+
+
+def test_two_gases_of_one_time_are_kept_apart_by_their_group():
+    pairs = [("a", 100, 1.0), ("b", 60, 0.5)]
+    records = [record(c, 6, "08:00", v, GRPID=g) for g, po2, fio2 in pairs for c, v in (("PO2", po2), ("FIO2", fio2))]
+    support = record("RESPSUP", 6, "08:00", "Y")
+    assert aval(course([*records, support]), "SOFARESP", 6) == 3, "100 and 120, not 60"
+    mixed = [{**r, "more": {}} for r in records]
+    assert aval(course([*mixed, support]), "SOFARESP", 6) == 4, "without groups the worst combination"
