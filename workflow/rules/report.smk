@@ -50,6 +50,8 @@ rule index:
     input:
         reports=collect("<results>/{trial}/report/index.html", trial=TRIALS),
         results=collect("<results>/{trial}/analysis.parquet", trial=TRIALS),
+        queries=collect("<results>/{trial}/clean/queries.parquet", trial=TRIALS),
+        laws=collect("<results>/{trial}/laws.parquet", trial=TRIALS),
     output:
         "<results>/index.html",
     log:

@@ -126,7 +126,10 @@ def headline(rows: list[Row], asked: Mapping[str, Any]) -> str:
         found = [r for r in found if r["analysis"] == found[0]["analysis"] and r["category"] == found[0]["category"]]
         if found:
             row = max(enumerate(found), key=lambda pair: (pair[1]["time"] or 0.0, pair[0]))[1]
-            cell = {r["statistic"]: r["formatted"] for r in shown if r["cell_id"] == row["cell_id"]}
+            members = [r for r in shown if r["cell_id"] == row["cell_id"]]
+            cell = {r["statistic"]: r["formatted"] for r in members}
+            levels = [r["conf_level"] for r in members if r["conf_level"] is not None]
+            cell |= {"level": f"{100 * levels[0]:g} %"} if levels else {}
             place = f"day {row['time']:g}: " if row["time"] is not None else f"{row['visit']}: " if row["visit"] else ""
             unit = f" {printed_unit(row['unit'])}" if statistic == "median" and row["unit"] not in (None, "1") else ""
             return (
@@ -136,9 +139,13 @@ def headline(rows: list[Row], asked: Mapping[str, Any]) -> str:
 
 
 HEADLINES = (
-    ("percent", "{n}/{denominator} ({percent} %)|{percent} %"),
-    ("survival", "{survival} ({lower} to {upper})|{survival}"),
-    ("cif", "{cif} ({lower} to {upper})|{cif}"),
+    (
+        "percent",
+        "{n}/{denominator} ({percent} %; {level} CI {lower} to {upper})|{n}/{denominator} ({percent} %)|{percent} %",
+    ),
+    ("mle", "{mle} % ({level} CI {lower} to {upper})|{mle} %"),
+    ("survival", "{survival} ({level} CI {lower} to {upper})|{survival}"),
+    ("cif", "{cif} ({level} CI {lower} to {upper})|{cif}"),
     ("median", "{median} (Q1 {q1}, Q3 {q3})|{median}"),
 )
 
@@ -170,7 +177,7 @@ def _reconciliation(rows: list[Row]) -> list[dict[str, object]]:
 
 
 def render_index(trials: list[dict[str, object]]) -> str:
-    """The front page: a card per trial."""
+    """The front page: a line per trial."""
     return (
         _environment()
         .get_template("index.html.j2")
