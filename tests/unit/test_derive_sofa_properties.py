@@ -33,7 +33,7 @@ WORSE_HIGH = {
     "DOPAMINE": "SOFACARD",
     "DOBUTAM": "SOFACARD",
 }
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TIMES = st.sampled_from([None, "00:30", "07:15", "12:00", "23:50"])
 
 
@@ -160,3 +160,46 @@ def test_points_are_monotone_in_every_input(data, a, b, support):
 @given(st.floats(0, 600))
 def test_support_never_lowers_the_points(ratio):
     assert scored("PF", "SOFARESP", ratio, "Y") >= scored("PF", "SOFARESP", ratio, "N")
+
+
+TRUE = {
+    "SOFARESP": [(450, "N"), (350, "N"), (250, "Y"), (150, "Y"), (80, "Y")],
+    "SOFACOAG": [200, 120, 60, 30, 10],
+    "SOFALIVR": [10, 25, 60, 150, 250],
+    "SOFACARD": [("MAP", 80), ("MAP", 60), ("DOBUTAM", 3), ("NOREPI", 0.08), ("EPINEPH", 0.3)],
+    "SOFACNS": [15, 13, 11, 7, 4],
+    "SOFARENL": [("CREAT", 80), ("CREAT", 150), ("CREAT", 200), ("URINOUT", 300), ("RRT", "Y")],
+}
+"""What a patient with so many points has (Vincent 1996, table 3, inside the bands)."""
+
+
+def records_of(code: str, number: int, day: int, time: str):
+    """(results, rates) that show these points at this time."""
+    shown = TRUE[code][number]
+    if code == "SOFARESP":
+        ratio, support = shown
+        gas = [record("PO2", day, time, ratio * 0.4), record("FIO2", day, time, 0.4)]
+        return [*gas, record("RESPSUP", day, time, support)], []
+    if code == "SOFACARD" and shown[0] != "MAP":
+        return [], [{"code": shown[0], "dose": shown[1], "day": day, "time": time, "salt": "BASE"}]
+    if code in ("SOFACARD", "SOFARENL"):
+        return [record(shown[0], day, time, shown[1])], []
+    measure = {"SOFACOAG": "PLAT", "SOFALIVR": "BILI", "SOFACNS": "GCS"}[code]
+    return [record(measure, day, time, shown)], []
+
+
+@given(st.lists(st.tuples(*[st.lists(st.integers(0, 4), min_size=1, max_size=3)] * 6), min_size=8, max_size=8))
+@SLOW
+def test_truth_generated_forward(truth):
+    """Days 0 to 7, each organ seen one to three times a day: the worst of the day; before the dose on day 0."""
+    given_records, given_rates = [], []
+    for day, organs in enumerate(truth):
+        for code, shown in zip(COMPONENTS, organs, strict=True):
+            for time, number in zip(("08:00", "09:30", "11:00"), shown, strict=False):
+                found, doses = records_of(code, number, day, time)
+                given_records, given_rates = given_records + found, given_rates + doses
+    own = derived(given_records, given_rates, {}).set_index(["ATIME", "PARAMCD"])["AVAL"].unstack()
+    for day, organs in enumerate(truth):
+        expected = [max(shown) for shown in organs]
+        assert own.loc[day, list(COMPONENTS)].tolist() == expected
+        assert own.loc[day, "SOFATOT"] == own.loc[day, "SOFACC"] == sum(expected)

@@ -80,8 +80,8 @@ def observations(
             for usubjid, record in _records(item, score.measures[item.code], clean[item.domain], cutoff):
                 results.setdefault(usubjid, []).append(record)
     found = {usubjid: _patient(records, score, clock) for usubjid, records in results.items()}
+    weights = {usubjid: _weights(records, score) for usubjid, records in results.items()}
     for rate in spec.rates:
-        weights = {usubjid: _weights(records, score) for usubjid, records in results.items()}
         for usubjid, observation in _rates(rate, score.rates, clean[rate.domain], cutoff, clock, weights):
             found.setdefault(usubjid, []).append(observation)
     return {usubjid: sorted(rows, key=lambda o: (o.start, o.end, o.row_ids)) for usubjid, rows in found.items()}
