@@ -34,7 +34,7 @@ class Estimate(NamedTuple):
 
 
 def run(analysis: DifferenceAtTime, context: Context) -> list[dict[str, Any]]:
-    """Per pair and time: group minus comparator with limits, and z and p of the test. DataError for several rows."""
+    """Per pair and time: group minus comparator with limits, and the test (df 1). DataError for several rows."""
     found: list[dict[str, Any]] = []
     for group, against in pairs(context, analysis.reference):
         seen = [times(context.of(level)) for level in (group, against)]
@@ -56,7 +56,7 @@ def _pair(
         "std_err": gap.std_err,
         "lower": gap.lower,
         "upper": gap.upper,
-        "z": z,
+        "chi_square": z * z,
         "p": p,
     }
     note = "; ".join(notes) or None
@@ -69,6 +69,7 @@ def _pair(
         conf_level=analysis.conf_level,
         alternative="two-sided",
         null_value=0.0,
+        df=1.0,
         note=note,
     )
     rows = [data.frame for data in seen]

@@ -116,7 +116,7 @@ SHELLS: dict[str, Shell] = {
             ("Difference", "{difference}"),
             ("SE", "{std_err}"),
             INTERVAL,
-            ("z", "{z}"),
+            ("Chi-square", "{chi_square}"),
             TEST,
         )
     ),
