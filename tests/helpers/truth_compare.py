@@ -33,10 +33,12 @@ def findings(case: TruthCase, domain: str) -> int:
 
 
 def first_dates(case: TruthCase, domain: str, variable: str, where: tuple[str, str], item: str) -> int:
-    """The first sound record of a kind has the date of a milestone; it lacks only where a defect was planted."""
+    """The first record of a kind has the date of a milestone; patients with a defect in such a record are out."""
     table = case.clean.tables[domain]
+    table = table[table[where[0]] == where[1]]
+    spoilt = {case.subject(row) for row in table.to_dict("records") if not case.is_sound(row["origin"])}
     first: dict[str, str] = {}
-    for row in case.sound(table[table[where[0]] == where[1]]):
+    for row in (row for row in case.sound(table) if case.subject(row) not in spoilt):
         when = text(row[variable])
         first[case.subject(row)] = min(first.get(case.subject(row), when), when)
     expected = {t["subject"]: t[item] for t in case.rows("patients") if t[item]}
