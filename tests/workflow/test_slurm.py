@@ -59,7 +59,7 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def run(folder: Path, cluster: dict[str, str], *command: str, limit: int = 240) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, cluster: dict[str, str], *command: str, limit: int = 600) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=cluster, capture_output=True, text=True, timeout=limit)
 
 
@@ -91,7 +91,7 @@ def test_a_killed_head_is_resumed_by_the_same_command(
     with open(log, "wb") as out:
         head = subprocess.Popen(COMMAND, cwd=project, env=cluster, stdout=out, stderr=out, start_new_session=True)
     try:
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while not list(project.glob(f"results/{TRIAL}/clean/*.parquet")):
             assert head.poll() is None, log.read_text()[-3000:]
             assert time.monotonic() < end, log.read_text()[-3000:]
