@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from trialpipe.analyse.context import MISSING, Context, Group
 from trialpipe.io.errors import DataError
@@ -24,8 +24,3 @@ def pairs(context: Context, reference: str | None) -> Iterator[tuple[Group, Grou
     for level in levels:
         if level is not against:
             yield level, against
-
-
-def together(groups: Sequence[Group]) -> set[str]:
-    """USUBJID of the patients of these groups."""
-    return {usubjid for group in groups for usubjid in group.subjects["USUBJID"]}

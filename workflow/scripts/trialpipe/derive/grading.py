@@ -64,16 +64,19 @@ def _applies(source: Source, now: Now) -> bool:
 
 
 def _by_source(organ: Organ, source: Source, now: Now) -> Graded | None:
-    parts = [band.rule for band in source.bands if band.rule is not None]
-    used = tuple(dict.fromkeys((*(now[name] for name in source.needs), *at_visit.used(parts, now))))
     if source.value is not None:
         number = now[source.value].number
         known = number is not None and number.is_integer() and 0 <= number <= organ.greatest
+        used = tuple(now[name] for name in source.needs)
         return Graded(int(number), int(number), (), used) if known and number is not None else None
+    parts = [band.rule for band in source.bands if band.rule is not None]
+    used = tuple(dict.fromkeys((*(now[name] for name in source.needs), *at_visit.used(parts, now))))
     points = possible_points(source.bands, now)
     low, high = int(min(points)), int(max(points))
+    if low == high:
+        return Graded(low, high, (), used)
     note = f"{organ.label}: {at_visit.unknown(parts, now, dict.fromkeys(_names(parts), ('', ())))}"
-    return Graded(low, high, () if low == high else (note,), used)
+    return Graded(low, high, (note,), used)
 
 
 def _names(parts: Sequence) -> list[str]:
@@ -96,7 +99,9 @@ def grade(system: System, stages: Mapping[str, Graded], now: Now) -> Graded:
         least = points(system, {code: own.low for code, own in stages.items()})
         against = ("recorded as absent although organ stages are above 0",) if least > 0 else ()
         return Graded(0, 0, against, tuple(dict.fromkeys((*told, *used))))
-    low, high = (points(system, {code: end(own) for code, own in stages.items()}) for end in (_low, _high))
+    low = high = points(system, {code: own.low for code, own in stages.items()})
+    if any(own.value is None for own in stages.values()):
+        high = points(system, {code: own.high for code, own in stages.items()})
     if system.some_if is not None and rules.truth(system.some_if, facts) is True:
         used = tuple(dict.fromkeys((*at_visit.used([system.some_if], now), *used)))
         if high == 0:
@@ -105,18 +110,10 @@ def grade(system: System, stages: Mapping[str, Graded], now: Now) -> Graded:
     return Graded(low, high, () if low == high else notes, used)
 
 
-def _low(own: Graded) -> int:
-    return own.low
-
-
-def _high(own: Graded) -> int:
-    return own.high
-
-
 def event_truth(event: Event, system: System, graded: Graded, now: Now) -> Truth:
     """Whether an event on the grade holds at the assessment: both ends of its range must agree."""
-    ends = []
-    for value in (graded.low, graded.high):
+    ends = set()
+    for value in dict.fromkeys((graded.low, graded.high)):
         own = {**now, system.code: Measured(0, system.code, float(value))}
-        ends.append(rules.truth(event.rule, at_visit.facts(own)))
-    return ends[0] if ends[0] == ends[1] else None
+        ends.add(rules.truth(event.rule, at_visit.facts(own)))
+    return ends.pop() if len(ends) == 1 else None
