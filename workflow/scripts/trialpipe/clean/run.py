@@ -28,6 +28,7 @@ __all__ = ["CleanContext", "CleanResult", "PREPARERS", "clean", "context_from"]
 # name under prepare in extracts.yaml -> module with prepare(raws, log, ledger, dialect)
 PREPARERS = {
     "bioplex": "trialpipe.clean.prepare_bioplex",
+    "msd": "trialpipe.clean.prepare_msd",
     "nanostring": "trialpipe.clean.prepare_nanostring",
     "xponent": "trialpipe.clean.prepare_xponent",
 }
