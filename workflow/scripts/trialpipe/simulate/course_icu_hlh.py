@@ -1,7 +1,7 @@
 """Course ``icu_hlh``: adults with acquired HLH in intensive care under an oral drug.
 
-One latent course of organ failure per patient drives all organs, support, death and discharge together. Ends are drawn in
-blocks of the planned number so that every block holds the rare ones. No dirt is made here.
+One latent course of organ failure per patient drives all organs, support, death and discharge together. Ends are drawn
+in blocks of the planned number so that every block holds the rare ones. No dirt is made here.
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ def _block(p: Parameters, seed: int, number: int) -> list[tuple[IcuTraits, str]]
     if len(drawn) != size:
         raise ValueError(f"fates are {len(drawn)}, planned_n is {size}")
     order = rng.permutation(size)
-    return [
-        (_traits(p, seed, number * size + k, *drawn[int(order[k])]), drawn[int(order[k])][0]) for k in range(size)
-    ]
+    return [(_traits(p, seed, number * size + k, *drawn[int(order[k])]), drawn[int(order[k])][0]) for k in range(size)]
 
 
 def _traits(p: Parameters, seed: int, index: int, fate: str, responds: bool) -> IcuTraits:
@@ -54,8 +52,8 @@ def _traits(p: Parameters, seed: int, index: int, fate: str, responds: bool) -> 
     mean, sd, low, high = p.numbers("age")
     age = float(np.clip(rng.normal(mean, sd), low, high))
     male = bool(rng.random() < p.number("male"))
-    height = int(round(rng.normal(*p.numbers("height_male" if male else "height_female"))))
-    body = float(np.clip(rng.normal(*p.numbers("body_mass")), 17, 42))
+    height = int(round(_normal(p, rng, "height_male" if male else "height_female")))
+    body = float(np.clip(_normal(p, rng, "body_mass"), 17, 42))
     shares = np.array([p.table("triggers")[name] for name in TRIGGERS])
     severity = p.number("severity") * float(np.exp(rng.normal() * p.number("severity_log_sd")))
     spread = p.number("organ_log_sd")
@@ -67,7 +65,7 @@ def _traits(p: Parameters, seed: int, index: int, fate: str, responds: bool) -> 
         weight=round(body * (height / 100) ** 2, 1),
         height=height,
         trigger=TRIGGERS[int(rng.choice(len(TRIGGERS), p=shares / shares.sum()))],
-        severity=severity * p.table("severity_factor").get(fate, 1.0),
+        severity=max(severity * p.table("severity_factor").get(fate, 1.0), p.number("severity_least")),
         responds=responds,
         organs={organ: float(np.exp(rng.normal() * spread)) for organ in ORGANS},
     )
@@ -84,9 +82,9 @@ def _patient(p: Parameters, seed: int, traits: IcuTraits, fate: str, number: str
     treated = fate not in ("untreated_dead", "untreated")
     origin = inclusion.date() + dt.timedelta(days=int(late and treated))
     dose = dt.datetime.combine(origin, dt.time(int(rng.integers(12, 20)), 10 * int(rng.integers(6))))
-    icu = inclusion - dt.timedelta(hours=float(rng.gamma(*p.numbers("icu_lead"))) + 1)
+    icu = inclusion - dt.timedelta(hours=_gamma(p, rng, "icu_lead") + 1)
     short = rng.random() < p.number("direct_admission")
-    ward = dt.timedelta(hours=float(rng.uniform(0.5, 6)) if short else 24 * float(rng.gamma(*p.numbers("ward_lead"))))
+    ward = dt.timedelta(hours=float(rng.uniform(0.5, 6)) if short else 24 * _gamma(p, rng, "ward_lead"))
     patient = IcuPatient(
         number, traits, fate, inclusion, origin, dose if treated else None, _minute(icu - ward), _minute(icu),
         np.empty(0),
@@ -99,6 +97,21 @@ def _patient(p: Parameters, seed: int, traits: IcuTraits, fate: str, number: str
     icu_measures.measure(p, seed, patient)
     icu_events.add(p, seed, patient)
     return patient
+
+
+def _normal(p: Parameters, rng: np.random.Generator, name: str) -> float:
+    mean, sd = p.numbers(name)
+    return float(rng.normal(mean, sd))
+
+
+def _gamma(p: Parameters, rng: np.random.Generator, name: str) -> float:
+    shape, scale = p.numbers(name)
+    return float(rng.gamma(shape, scale))
+
+
+def _between(p: Parameters, rng: np.random.Generator, name: str) -> float:
+    low, high = p.numbers(name)
+    return float(rng.uniform(low, high))
 
 
 def _minute(when: dt.datetime) -> dt.datetime:
@@ -122,11 +135,11 @@ def _failure(p: Parameters, rng: np.random.Generator, patient: IcuPatient, death
     key = "respond" if patient.traits.responds else "resist"
     if patient.fate == "early_ward":
         key = "early"
-    wait = float(rng.uniform(*p.numbers(f"wait_{key}")))
-    rate = float(rng.uniform(*p.numbers(f"rate_{key}")))
+    wait = _between(p, rng, f"wait_{key}")
+    rate = _between(p, rng, f"rate_{key}")
     path = np.exp(-rate * np.maximum(days - wait, 0))
     if death is not None:
-        rise = float(rng.uniform(*p.numbers("rise")))
+        rise = _between(p, rng, "rise")
         turn = max(death - 8, 8) if patient.traits.responds else 1
         falling = np.exp(-rate * np.clip(days - wait, 0, turn)) if patient.traits.responds else np.ones(len(days))
         path = falling * np.exp(rise * np.clip(days - turn, 0, 14))
@@ -165,13 +178,16 @@ def _leave(p: Parameters, rng: np.random.Generator, patient: IcuPatient) -> None
         day -= 1 if patient.fate == "early_ward" else -1
     patient.icu_end = patient.clock(day, float(rng.uniform(10.5, 17)))
     patient.readmission = _back(p, rng, patient, day)
+    if patient.readmission is not None:
+        _worsen(p, patient, patient.day(patient.readmission))
     low, high = p.numbers("ward_days")
     out = day + int(rng.integers(int(low), int(high) + 1))
     if patient.readmission is not None:
         out = max(out, patient.day(patient.readmission) + int(rng.integers(12, 25)), 29)
     patient.hospital_end = patient.date(out)
     if patient.fate in ("ward_death", "late_death"):
-        wait = int(rng.integers(*map(int, p.numbers("death_after_icu" if patient.fate == "ward_death" else "death_late"))))
+        low, high = p.numbers("death_after_icu" if patient.fate == "ward_death" else "death_late")
+        wait = int(rng.integers(int(low), int(high)))
         at = min((day if patient.fate == "ward_death" else out) + wait, 172)
         patient.death = patient.clock(max(at, 9), float(rng.uniform(0.2, 23.8)))
         if patient.fate == "ward_death":
@@ -191,6 +207,13 @@ def _back(p: Parameters, rng: np.random.Generator, patient: IcuPatient, day: int
     while back in VISITS.values():
         back += 1
     return patient.clock(back, float(rng.uniform(11, 22)))
+
+
+def _worsen(p: Parameters, patient: IcuPatient, back: int) -> None:
+    """Organs fail again on readmission."""
+    high, fall = p.numbers("readmission_failure")
+    since = np.arange(-BEFORE, LENGTH) - back
+    patient.failure = patient.failure + np.where(since >= 0, high * np.exp(-fall * np.maximum(since, 0)), 0.0)
 
 
 def _follow(p: Parameters, rng: np.random.Generator, patient: IcuPatient) -> None:

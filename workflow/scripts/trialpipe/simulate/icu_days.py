@@ -1,4 +1,4 @@
-"""A day in intensive care from the latent failure: support, blood pressure, vasopressors, coma score, laboratory, urine.
+"""A day in intensive care from the latent failure: support, pressure, vasopressors, coma score, laboratory.
 
 Forms differ between sites: blood gases in mmHg or kPa, norepinephrine per weight or in mg/h, as base or tartrate.
 """
@@ -65,10 +65,13 @@ def _settled(days: list[IcuDay]) -> list[IcuDay]:
         if day is None or before is None:
             continue
         lacking = day.missing if day.recorded else frozenset(ORGANS)
-        long = {o for o in lacking if all(o in by_number[k].missing for k in range(target - 3, target) if k in by_number)}
+        long = {
+            o for o in lacking if all(o in by_number[k].missing for k in range(target - 3, target) if k in by_number)
+        }
         if target > 3 and long:
             lacking = lacking - long
-        by_number[target - 1] = replace(before, missing=before.missing - lacking, recorded=before.recorded or not day.recorded)
+        recorded = before.recorded or bool(lacking)
+        by_number[target - 1] = replace(before, missing=before.missing - lacking, recorded=recorded)
     return [by_number[d.number] for d in days]
 
 
@@ -80,7 +83,8 @@ def _cells(
     p: Parameters, rng: np.random.Generator, patient: IcuPatient, number: int, kept: dict[str, str]
 ) -> dict[str, str]:
     """All fields of a day; ``kept`` carries support and renal replacement from day to day."""
-    own = {organ: patient.level(number) * share for organ, share in patient.traits.organs.items()}
+    most = p.number("organ_ceiling")
+    own = {organ: min(patient.level(number) * share, most) for organ, share in patient.traits.organs.items()}
     ratio = _value(p, rng, "pf", own["resp"])
     kept["support"] = _support(rng, ratio, kept["support"])
     cells = {**_gas(p, rng, patient, ratio, kept["support"]), "support": kept["support"]}

@@ -20,6 +20,7 @@ COURSES = {
     "primary_hlh": ("trialpipe.simulate.course_primary_hlh", "trialpipe.simulate.delivery_primary_hlh"),
     "oral_primary_hlh": ("trialpipe.simulate.course_oral_primary_hlh", "trialpipe.simulate.delivery_oral_primary_hlh"),
     "prophylactic_dli": ("trialpipe.simulate.course_prophylactic_dli", "trialpipe.simulate.delivery_prophylactic_dli"),
+    "icu_hlh": ("trialpipe.simulate.course_icu_hlh", "trialpipe.simulate.delivery_icu_hlh"),
 }
 WRITERS = {
     "french_csv": "trialpipe.simulate.write_french_csv",
@@ -29,6 +30,7 @@ WRITERS = {
     "xponent": "trialpipe.simulate.write_xponent",
     "rcc": "trialpipe.simulate.write_rcc",
     "trialmaster": "trialpipe.simulate.write_trialmaster",
+    "msd": "trialpipe.simulate.write_msd",
 }
 
 
