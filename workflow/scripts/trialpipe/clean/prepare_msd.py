@@ -47,9 +47,9 @@ NEEDED = (SAMPLE, ANALYTE, WELL, RESULT, PLATE)
 UNIT = "pg/mL"
 _ITEMS = assay.Items(result=RESULT, sample=SAMPLE)
 _KINDS = (
-    ("standard", re.compile(r"(?:(?:standards?|std|cal|calibrators?)[ _-]?[0-9]*|s[0-9]{1,3})")),
-    ("control", re.compile(r"(?:(?:controls?|qc)[ _-]?[0-9]*|c[0-9]{1,3})")),
-    ("blank", re.compile(r"(?:(?:blanks?|background)[ _-]?[0-9]*|b[0-9]{1,3})")),
+    ("standard", re.compile(r"(?:(?:standards?|std|cal|calibrators?)[ _-]?[0-9]*|s[0-9]{3})")),
+    ("control", re.compile(r"(?:(?:controls?|qc)[ _-]?[0-9]*|c[0-9]{3})")),
+    ("blank", re.compile(r"(?:(?:blanks?|background)[ _-]?[0-9]*|b[0-9]{3})")),
 )
 _WORDS = {
     "in detection range": "in",
@@ -112,7 +112,8 @@ def prepare(raws: Sequence[Raw], log: Log, ledger: Ledger, dialect: Dialect) -> 
             else:
                 for well in wells:
                     ledger.set_aside(well.form, well.lines, "well without an assay")
-        _undeclared(plate, included, log)
+        if included is None:
+            _undeclared(plate, runs, log)
     _undated(plates, runs, log)
     return assay.results(runs, _ITEMS, log, ledger)
 
@@ -142,7 +143,7 @@ def _plates(raws: Sequence[Raw], dialect: Dialect) -> list[_Plate]:
     files: dict[str, dict[str, list[Raw]]] = {}
     for raw in raws:
         files.setdefault(raw.file, {}).setdefault(raw.cells[PLATE] or "", []).append(raw)
-    found = []
+    found: list[_Plate] = []
     for file in sorted(files, key=_natural):
         of_file = files[file]
         for name, own in of_file.items():
@@ -151,10 +152,10 @@ def _plates(raws: Sequence[Raw], dialect: Dialect) -> list[_Plate]:
     return found
 
 
-def _natural(file: str) -> tuple[list[tuple[int, str]], str]:
+def _natural(file: str) -> tuple[list[tuple[bool, int, str]], str]:
     """Digits as numbers; without the extension, so that ``plate_2`` is before ``plate_2 repeat``."""
     parts = re.split(r"([0-9]+)", re.sub(r"\.[^./]*$", "", file))
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts if part], file
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts if part], file
 
 
 def _decimal(raws: Sequence[Raw], dialect: Dialect) -> str:
@@ -324,11 +325,12 @@ def _interpolated(curve: Sequence[tuple[float, float]], signal: float) -> float 
     return exp(y0 + (y1 - y0) * (x - x0) / (x1 - x0))
 
 
-def _undeclared(plate: _Plate, included: bool | None, log: Log) -> None:
-    """One query per plate that diluted its samples and does not show whether Calc. Concentration holds it."""
-    diluted = [raw for raw in plate.raws if kind(raw.text(SAMPLE) or "") == "sample" and plate.diluted(raw)]
-    if included is None and diluted:
-        first = diluted[0]
+def _undeclared(plate: _Plate, runs: Sequence[Run], log: Log) -> None:
+    """One query for a plate that diluted its samples and does not show whether Calc. Concentration holds it."""
+    wells = [well.raw for run in runs if run.sheet.date == plate.order for well in run.wells]
+    diluted = [raw for raw in wells if plate.diluted(raw)]
+    if diluted:
+        first = min(diluted, key=lambda raw: raw.line)
         log.add("dilution_undeclared", first.origin(DILUTION), form=first.form, item=DILUTION, result=RESULT)
 
 
