@@ -36,6 +36,10 @@ from trialpipe.io import dates as iso
         ("ND févr. 2020", "DMY", "2020-02", "month"),
         ("29FEB2020", "ISO", "2020-02-29", "day"),
         ("29FEB2021", "ISO", None, "invalid"),
+        ("15APR27", "ISO", "2027-04-15", "day"),
+        ("JUL2022", "ISO", "2022-07", "month"),
+        # 22 July or July 2022
+        ("JUL22", "ISO", None, "invalid"),
         ("March 3 2020", "MDY", "2020-03-03", "day"),
         ("2019-07--", "ISO", "2019-07", "month"),
         ("2019---18", "ISO", "2019---18", "year"),

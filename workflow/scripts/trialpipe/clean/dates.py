@@ -37,7 +37,8 @@ _MOMENT = re.compile(
 )
 _ZONED = re.compile(rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}){_ZONE}")
 _SERIAL = re.compile(r"(?P<day>[0-9]{1,5})(?:\.(?P<rest>[0-9]+))?")
-_COMPACT = re.compile(r"(?P<d>[0-9]{1,2})(?P<m>[a-z]{3,9})(?P<y>[0-9]{4})")
+_COMPACT = re.compile(r"(?P<d>[0-9]{1,2})?(?P<m>[a-z]{3,9})(?P<y>[0-9]{4}|(?(d)[0-9]{2}|(?!)))")
+"""Dates as SAS prints them: 12JAN2021, 12JAN21 and, without a day, JAN2021."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def _date(text: str, order: str, words: set[str], latest: int | None) -> Parsed:
     pieces = _pieces(text)
     compact = _COMPACT.fullmatch(text)
     if compact:
-        pieces, order = [compact["d"], compact["m"], compact["y"]], "DMY"
+        pieces, order = [piece for piece in (compact["d"], compact["m"], compact["y"]) if piece], "DMY"
     placed = _place(pieces, order)
     if placed is None:
         return INVALID

@@ -54,4 +54,6 @@ def forget_failures() -> None:
 def print_failures() -> None:
     """Print the failed jobs' own last lines; called when all else is printed, so that they stand last on screen."""
     if FAILURES.exists():
-        print(FAILURES.read_text(encoding="utf-8"), file=sys.stderr, end="")
+        # a job that was tried again says the same twice
+        lines = dict.fromkeys(FAILURES.read_text(encoding="utf-8").splitlines())
+        print(*lines, sep="\n", file=sys.stderr)
