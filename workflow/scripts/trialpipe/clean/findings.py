@@ -31,6 +31,7 @@ class Source:
     words: str | None = None
     unit: str | None = None
     unit_item: str | None = None
+    unit_codes: str | None = None
     low: str | None = None
     high: str | None = None
     date: str | None = None
@@ -85,6 +86,7 @@ def _wide(test: Test) -> Source:
         test.words,
         test.unit,
         test.unit_item,
+        test.unit_codes,
         test.low,
         test.high,
         test.date,
@@ -211,7 +213,8 @@ def _unit(reader: Reader, record: Record, source: Source) -> tuple[str | None, s
         missing = {fold(word) for word in reader.dialect.missing}
         if text and fold(text) not in missing:
             record.cells["unit"] = record.raw.origin(source.unit_item)
-            return text, source.unit_item
+            coded = reader.codes(source.unit_codes).get(text) if source.unit_codes is not None else None
+            return coded or text, source.unit_item
     return source.unit, None
 
 

@@ -94,6 +94,7 @@ class Test(Strict):
     words: Text | None = Field(None, description="code list of results in words beside numbers, e.g. negative")
     unit: Text | None = None
     unit_item: Item | None = None
+    unit_codes: Text | None = Field(None, description="code list of unit_item, where the form codes its units")
     low: Item | None = Field(None, description="lower limit of normal, in the result's unit")
     high: Item | None = None
     date: Item | None = Field(None, description="own date, if not the form's")
