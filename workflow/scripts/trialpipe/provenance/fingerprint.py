@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "pandas": "pandas",
     "plotnine": "plotnine",
     "pyarrow": "pyarrow",
+    "pyreadstat": "pyreadstat",
     "pydantic": "pydantic",
     "scipy": "scipy",
     "yaml": "pyyaml",
