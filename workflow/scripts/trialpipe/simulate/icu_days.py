@@ -34,7 +34,7 @@ def fill(p: Parameters, seed: int, patient: IcuPatient) -> None:
     kept = {"support": NONE, "rrt": "0"}
     found: list[IcuDay] = []
     for number in range(first, LAST + 1):
-        minutes = int(rng.integers(300, 540))
+        minutes = int(rng.integers(365, 540))
         cells = _cells(p, rng, patient, number, kept)
         missing, absent = _gaps(p, gaps)
         if patient.in_icu(number):
