@@ -311,6 +311,31 @@ def test_recovery_is_calculated_where_none_is_printed():
     assert (row["LBLLOQ"], row["LBULOQ"]) == (20, 2000)
 
 
+def test_the_printed_recovery_decides_on_a_standard():
+    # the mean of both wells: 71 and 67 % do not recover, 60 and 82 % do
+    own = (("S001", "1000", ("71", "67")), ("S002", "100", ("60", "82")), ("S003", "10", ("100", "100")))
+    row = of(run(plate(("A1", BELOW, NAN), *CURVE[:2], limits=None, standards=own)))
+    assert (row["LBLLOQ"], row["LBULOQ"]) == (20, 200)
+    rows = plate(("A1", BELOW, NAN), *CURVE, limits=None)
+    for row in rows:
+        row["% Recovery"] = "131" if row["Sample"] == "S001" else row["% Recovery"]
+    assert of(run(rows))["LBULOQ"] == 200
+
+
+def test_limits_are_those_of_the_wells_else_of_their_assay():
+    rows = plate(("A1", BELOW, NAN), ("A1", BELOW, NAN), ("A2", ABOVE, NAN), ("A2", ABOVE, NAN), *CURVE)
+    limits = {13: ("14", "800"), 14: ("13", "850"), 15: ("14", "800"), 16: ("13", "850")}
+    for row in rows:
+        row |= dict(zip((LOW, HIGH), limits.get(row["source_row"], ("16", "700")), strict=True))
+    result = run(rows)
+    assert (of(result)["LBSTRESC"], of(result, "A2")["LBSTRESC"]) == ("<28", ">1600")
+    for row in rows:
+        if row["Sample"][0] == "A":
+            row |= {LOW: NAN, HIGH: None}
+    result = run(rows)
+    assert (of(result)["LBSTRESC"], of(result, "A2")["LBSTRESC"]) == ("<32", ">1400")
+
+
 def test_a_plate_without_valid_standards_gives_nothing():
     result = pair((IN, "80"), (IN, "82"), standards=STANDARDS[1:2] + STANDARDS[3:])
     assert result.table.empty
@@ -354,16 +379,21 @@ def test_the_standards_show_whether_the_dilution_is_included():
     assert rules(result) == ["replicate-censored"]
 
 
-@pytest.mark.parametrize("change", ["none", "noise", "falling", "two wells"])
+@pytest.mark.parametrize("change", ["none", "noise", "tie", "hook", "two wells"])
 def test_a_plate_that_does_not_tell_is_queried_once(change):
     wells = CURVE[:1] if change == "two wells" else CURVE
     rows = plate(("A1", IN, "80"), *wells, signals=change != "none") + plate(("A1", IN, "80"), assay="IL-10", start=40)
     for number, row in enumerate(rows):
         if change == "noise" and row["Sample"][0] in "AK":
             row["Signal"] = str(300 + 7000 * number % 9000)
-        if change == "falling" and row["Concentration"]:
-            row["Signal"] = str(1e6 / float(row["Concentration"]))
-        if change == "two wells" and row["Assay"] == "IL-10":
+        if change == "tie" and row["Sample"] in ("K1", "K2"):
+            # as if these had not been multiplied: two of five against
+            row["Signal"] = str(50 * float(row["Calc. Concentration"]))
+        if change == "hook" and row["Concentration"]:
+            # a hook: the samples lie on its rising part
+            row["Signal"] = "40000" if row["Concentration"] == "1000" else str(50 * float(row["Concentration"]))
+            row["Signal"] = "60000" if row["Concentration"] == "10" else row["Signal"]
+        if change in ("hook", "two wells") and row["Assay"] == "IL-10":
             row["Signal"] = None
     result = run(rows)
     assert of(result)["LBSTRESN"] == 80
