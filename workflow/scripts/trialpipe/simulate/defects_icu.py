@@ -149,14 +149,6 @@ def _mistyped(forge: Forge, name: str) -> str:
     return name[:-1] + "X"
 
 
-def _sample_form(forge: Forge, rng: np.random.Generator) -> list[Cell]:
-    """The sample's name mistyped in REDCap: the plate's sample is in no form."""
-    row = choose(rng, _rows(forge, "sample"))
-    if row is None:
-        return []
-    return [forge.put(forge.forms["data"], row, "s_id", _mistyped(forge, row.cells["s_id"]))]
-
-
 def _in_range(forge: Forge) -> list[tuple[Plate, Row, Row]]:
     """Pairs of the run that counts, both in range, of samples without a defect."""
     found = []
@@ -257,7 +249,6 @@ MAKERS: dict[str, Maker] = {
         lambda row: row.cells["death_dt"] != "" and row.tags["patient"].fate == "late_death",
     ),
     "privacy_phone": _cell("ae", "ae_term", lambda row, rng: row.cells["ae_term"] + ", fille jointe au 06 39 98 14 27"),
-    "sample_unknown": _sample_form,
     "plate_sample_unknown": _plate_sample,
     "plate_replicates_differ": _second_well(lambda first: printed(0.5 * first)),
     "plate_well_failed": _second_well(lambda first: NO_FIGURE),

@@ -78,12 +78,9 @@ class _Record:
         own, who = self.patient, self.patient.traits
         letters = self.p.words["letters"]
         initials = "".join(letters[int(k)] for k in self.rng.integers(0, len(letters), 2))
-        late = own.emergency and own.refused is None
-        consent = own.inclusion.date() + dt.timedelta(days=int(self.rng.integers(2, 12)) if late else 0)
-        signed = own.refused is None and (not late or own.ends().date() > consent)
         return {
             "site": str(who.site),
-            "consent_dt": _date(consent) if signed else "",
+            "consent_dt": "" if own.emergency else _date(own.inclusion),
             "incl_dt": _date(own.inclusion),
             "incl_tm": _clock(own.inclusion),
             "hosp_adm_dtm": _moment(own.hospital),
