@@ -12,7 +12,7 @@ from trialpipe.analyse.laws import laws
 from trialpipe.analyse.run import KINDS
 from trialpipe.analyse.stack import stack
 from trialpipe.derive import eligibility
-from trialpipe.io import contracts, store
+from trialpipe.io import contracts, contracts_icu, store
 from trialpipe.io.contracts import Column
 
 TIMES = {"kind": "time_to_event", "origin": "first_dose", "event": "death", "competing": "hsct"}
@@ -31,6 +31,8 @@ SPECS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "kaplan_meier": (TIMES, {"by": "ARMCD", "at": ["28 days"], "rmst": "28 days", "follow_up": "true"}),
     "event_time": (TIMES, {"by": "ARMCD"}),
     "infections": (INFECTIONS, {"by": "ARMCD"}),
+    "length_of_stay": ({"kind": "stay", "dataset": "adstay"}, {"by": "ARMCD"}),
+    "nosocomial": ({"kind": "nosocomial", "dataset": "adnoso"}, {"by": "ARMCD"}),
     "logrank": (TIMES, {"by": "ARMCD", "strata": ["SEX"]}),
     "difference_at_time": (TIMES, {"by": "ARMCD", "at": ["28 days"]}),
     "difference_in_proportions": (FINDINGS, {"by": "ARMCD"}),
@@ -74,6 +76,22 @@ RESPONSES = [
         "start": "first_dose",
     },
     {
+        "kind": "stay",
+        "id": "adstay",
+        "label": "s",
+        "code": "STAY",
+        "origin": "first_dose",
+        "discharge": "hsct",
+    },
+    {
+        "kind": "nosocomial",
+        "id": "adnoso",
+        "label": "n",
+        "types": [{"code": "BACT", "label": "b", "where": {"CEDECOD": "B"}}],
+        "origin": "first_dose",
+        "admission": "first_dose",
+    },
+    {
         "kind": "eligibility",
         "id": "adie",
         "label": "e",
@@ -105,6 +123,8 @@ def nothing() -> dict[str, pd.DataFrame]:
         "adrs": store.empty(contracts.ADRS),
         "adttr": store.empty(contracts.ADTTR),
         "adinf": store.empty(contracts.ADINF),
+        "adstay": store.empty(contracts_icu.ADSTAY),
+        "adnoso": store.empty(contracts_icu.ADNOSO),
         "adae": store.empty(contracts.ADAE.with_columns(flag)),
     }
 

@@ -23,6 +23,8 @@ KINDS = {
     "kaplan_meier": "trialpipe.analyse.kaplan_meier",
     "event_time": "trialpipe.analyse.event_time",
     "infections": "trialpipe.analyse.infections",
+    "length_of_stay": "trialpipe.analyse.length_of_stay",
+    "nosocomial": "trialpipe.analyse.nosocomial",
     "logrank": "trialpipe.analyse.logrank",
     "difference_at_time": "trialpipe.analyse.difference_at_time",
     "difference_in_proportions": "trialpipe.analyse.difference_in_proportions",

@@ -10,6 +10,7 @@ import pandas as pd
 
 from trialpipe.analyse.context import MISSING, Context, Group, text
 from trialpipe.config.datasets import InfectionsDataset, ReactivationDataset
+from trialpipe.config.icu import NosocomialDataset, StayDataset
 from trialpipe.config.outcomes import StateAtHorizon, TimeToEvent
 from trialpipe.io.errors import DataError
 
@@ -41,7 +42,7 @@ class Times:
 
 
 def times(frame: pd.DataFrame) -> Times:
-    """Arrays of rows of ADTTE or ADINF. Raises DataError if a patient has several rows."""
+    """Arrays of rows of ADTTE, ADINF, ADSTAY or ADNOSO. Raises DataError if a patient has several rows."""
     if frame["USUBJID"].duplicated().any():
         several = sorted(set(frame["PARAMCD"]))
         cure = "add where: {PARAMCD: ..} to the analysis"
@@ -94,7 +95,9 @@ def causes(context: Context) -> dict[str, int]:
     A composite of several milestones is one event, named by all of them joined with ``+``.
     """
     spec = next((d for d in context.protocol.datasets if d.id == context.dataset), None)
-    if isinstance(spec, (ReactivationDataset, InfectionsDataset)):
+    if isinstance(spec, StayDataset):
+        return {spec.discharge: 1, spec.death: COMPETING}
+    if isinstance(spec, (ReactivationDataset, InfectionsDataset, NosocomialDataset)):
         event = "reactivation" if isinstance(spec, ReactivationDataset) else "infection"
         return {event: 1, **{milestone: COMPETING + place for place, milestone in enumerate(spec.competing)}}
     endpoint = context.outcome.endpoint

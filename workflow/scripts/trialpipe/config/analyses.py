@@ -72,6 +72,18 @@ class Infections(Interval):
     kind: Literal["infections"]
 
 
+class LengthOfStay(Analysis):
+    """Registered length of a stay, overall and by how it ended, readmissions, days free of it."""
+
+    kind: Literal["length_of_stay"]
+
+
+class Nosocomial(Interval):
+    """Infections acquired in hospital by type: patients, episodes, first ones per 1000 patient-days."""
+
+    kind: Literal["nosocomial"]
+
+
 class CumulativeIncidence(Interval):
     """Aalen-Johansen per cause, Gray's test between groups."""
 
@@ -325,6 +337,8 @@ AnyAnalysis = Annotated[
     | EventTime
     | Deviations
     | Infections
+    | LengthOfStay
+    | Nosocomial
     | CumulativeIncidence
     | KaplanMeier
     | LogRank

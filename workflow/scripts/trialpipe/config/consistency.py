@@ -103,6 +103,12 @@ def _events(protocol: Protocol) -> list[Fault]:
     return faults + _repeated("protocol", "milestone or event", named)
 
 
+_ICU_MILESTONES = (
+    *("origin", "discharge", "death", "over_by", "readmission"),
+    *("admission", "until_from", "icu_admission", "icu_discharge", "icu_readmission"),
+)
+
+
 def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault], list]:
     at = ("datasets", index)
     ids = {d.id for d in protocol.datasets}
@@ -121,6 +127,8 @@ def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault
         ]
     if entry.kind == "infections":
         names += [((*at, "start"), entry.start), *(((*at, "ends"), name) for name in entry.ends)]
+    if entry.kind in ("stay", "nosocomial"):
+        names += [((*at, field), getattr(entry, field, None)) for field in _ICU_MILESTONES]
     if entry.kind == "sofa":
         given = (entry.first_dose, entry.icu_discharge, entry.icu_readmission, entry.hospital_discharge)
         names += [(at, name) for name in given]

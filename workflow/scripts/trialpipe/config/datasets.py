@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from trialpipe.config.icu import NosocomialDataset, StayDataset
 from trialpipe.config.names import DatasetId, Domain, Name, Names, Variable, Where
 from trialpipe.config.types import Duration, Strict, Text
 
@@ -350,6 +351,8 @@ Dataset = Annotated[
     | LabGradesDataset
     | GvhdDataset
     | ExposureDataset
+    | StayDataset
+    | NosocomialDataset
     | TimeToEventDataset
     | StateDataset,
     Field(discriminator="kind"),

@@ -92,6 +92,20 @@ class InfectionsEndpoint(Strict):
     dataset: DatasetId
 
 
+class StayEndpoint(Strict):
+    """Length of a stay in a stay dataset."""
+
+    kind: Literal["stay"]
+    dataset: DatasetId
+
+
+class NosocomialEndpoint(Strict):
+    """First infection acquired in hospital in a nosocomial dataset."""
+
+    kind: Literal["nosocomial"]
+    dataset: DatasetId
+
+
 class FindingsEndpoint(Strict):
     """Measured values in a findings dataset."""
 
@@ -121,6 +135,8 @@ Endpoint = Annotated[
     | ResponseTimeEndpoint
     | ReactivationEndpoint
     | InfectionsEndpoint
+    | StayEndpoint
+    | NosocomialEndpoint
     | FindingsEndpoint
     | AdverseEventsEndpoint
     | SubjectsEndpoint,

@@ -10,7 +10,7 @@ import pandas as pd
 from trialpipe.config.datasets import AdverseEventsDataset
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
-from trialpipe.io import contracts
+from trialpipe.io import contracts, contracts_icu
 from trialpipe.io.contracts import Contract
 
 KINDS = {
@@ -26,6 +26,8 @@ KINDS = {
     "adverse_events": "trialpipe.derive.adverse_events",
     "gvhd": "trialpipe.derive.gvhd",
     "exposure": "trialpipe.derive.exposure",
+    "stay": "trialpipe.derive.stay",
+    "nosocomial": "trialpipe.derive.nosocomial",
     "time_to_event": "trialpipe.derive.tte",
     "state": "trialpipe.derive.state",
     "sofa": "trialpipe.derive.sofa",
@@ -87,6 +89,8 @@ _PLAIN = {
     "response_time": contracts.ADTTR,
     "reactivation": contracts.ADTTE,
     "infections": contracts.ADINF,
+    "stay": contracts_icu.ADSTAY,
+    "nosocomial": contracts_icu.ADNOSO,
     "time_to_event": contracts.ADTTE,
     "state": contracts.ADEFF,
 }

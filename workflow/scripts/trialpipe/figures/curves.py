@@ -20,7 +20,9 @@ def time_label(outcome: Outcome, protocol: Protocol) -> str:
     if endpoint.kind == "reactivation":
         return "Days from first response"
     dataset = next((d for d in protocol.datasets if d.id == endpoint.dataset), None)
-    start = dataset.start if dataset is not None and dataset.kind == "infections" else getattr(endpoint, "origin", "")
+    start = getattr(endpoint, "origin", "")
+    if dataset is not None and dataset.kind in ("infections", "stay", "nosocomial"):
+        start = dataset.start if dataset.kind == "infections" else dataset.origin
     label = next(m.label for m in protocol.milestones if m.id == start)
     return f"Days from {label[0].lower()}{label[1:]}"
 

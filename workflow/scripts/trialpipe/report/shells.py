@@ -139,6 +139,24 @@ SHELLS: dict[str, Shell] = {
         hide=("variable",),
     ),
     "infections": Shell((SHARE, INTERVAL), titles={"parameter": "Virus", "category": "Infection"}),
+    "length_of_stay": Shell(
+        (SHARE, ("Median", "{median}"), ("Q1 to Q3", "{q1} to {q3}"), ("Range", "{min} to {max}")),
+        titles={"category": "Patients"},
+        hide=("variable",),
+        displays=True,
+    ),
+    "nosocomial": Shell(
+        (
+            ("Patients, n/N (%)", SHARE[1]),
+            ("Episodes", "{events}"),
+            ("Patient-days at risk", "{person_days}"),
+            ("Rate per 1000 patient-days", "{rate_days}"),
+            INTERVAL,
+        ),
+        titles={"parameter": "Infection"},
+        hide=("variable",),
+        displays=True,
+    ),
     "kaplan_meier": Shell(
         (
             ("n", "{n}"),

@@ -103,6 +103,9 @@ def parameters(dataset: Dataset) -> dict[str, str]:
         return {p.code: p.label for p in dataset.parameters} | {r.code: r.label for r in dataset.ratios}
     if dataset.kind == "infections":
         return {p.code: p.label for p in dataset.viruses} | {"ANYVIR": "Any virus"}
+    if dataset.kind == "nosocomial":
+        whole = {"ANYNOSO": "Any infection", "ANYICU": "Any infection acquired in intensive care"}
+        return {t.code: t.label for t in dataset.types} | whole
     if dataset.kind == "eligibility":
         return {c.code: f"{c.category.capitalize()}: {c.text}" for c in dataset.criteria}
     if dataset.kind == "lab_grades":
@@ -156,6 +159,10 @@ DISPLAYS = {
     "soc_pt": "By system organ class and preferred term",
     "worst_grade": "Worst grade per patient",
     "rates": "Rates",
+    "length": "Length of stay, days",
+    "free": "Days free of the stay",
+    "patients": "Patients and episodes",
+    "rate": "First infections by patient-days at risk",
     "design": "Two-stage design: stop after n1 patients with at most r1 successes, reject p0 with more than r of n",
     "observed": "Stages as treated and decision",
     "estimates": "Estimates of the success probability",
