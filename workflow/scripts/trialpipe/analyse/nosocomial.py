@@ -67,12 +67,16 @@ def _patients(
         "percent": 100 * len(with_one) / total if total else float("nan"),
         "lower": 100 * lower,
         "upper": 100 * upper,
-        "events": len(episodes),
     }
-    roles = {"n": context.behind(with_one), "event": context.behind(episodes), DENOMINATOR: people}
+    roles = {"n": context.behind(with_one), DENOMINATOR: people}
     note = _left_out(total, own) if total else "no patient in the denominator"
     manner = Manner("Clopper-Pearson interval", analysis.conf_level, note=note)
-    return context.cell(stats, roles, manner, group=group.label, parameter=code, variable=PATIENTS)
+    place = {"group": group.label, "parameter": code}
+    found = context.cell(stats, roles, manner, variable=PATIENTS, category="Patients", **place)  # type: ignore[arg-type]
+    # a cell of its own: a patient may have several
+    behind = {"event": context.behind(episodes)}
+    counted: dict[str, Value] = {"events": len(episodes)}
+    return found + context.cell(counted, behind, variable=PATIENTS, category="Episodes", **place)  # type: ignore[arg-type]
 
 
 def _rate(
