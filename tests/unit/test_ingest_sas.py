@@ -440,6 +440,16 @@ def test_a_zip_cut_anywhere(tmp_path):
         _fails(tmp_path, data[:size], "AE", NAME)
 
 
+def test_a_zip_with_a_byte_of_its_directory_blanked(tmp_path):
+    """Among them a member without a name."""
+    data = _zip(EXPORT)
+    refused = 0
+    for place in range(data.index(b"PK\x01\x02"), len(data)):
+        raw = data[:place] + b"\0" + data[place + 1 :]
+        refused += _read_or_refused(tmp_path, raw, "AE", NAME) is not None
+    assert refused > 20
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_flipped_bytes_of_a_zip(tmp_path_factory, data):

@@ -117,7 +117,7 @@ def _members(found: list[zipfile.ZipInfo], rel: str, form: Dialect) -> list[zipf
 def _passed(member: zipfile.ZipInfo, form: Dialect) -> bool:
     parts = member.filename.split("/")
     hidden = parts[0] == "__MACOSX" or parts[-1].startswith(".")
-    return member.is_dir() or hidden or f"[{member.filename}]" in form.ignore
+    return member.filename.endswith("/") or hidden or f"[{member.filename}]" in form.ignore
 
 
 def _bytes(archive: zipfile.ZipFile, member: zipfile.ZipInfo, rel: str) -> bytes:

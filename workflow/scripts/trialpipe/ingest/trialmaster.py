@@ -141,8 +141,11 @@ def _open(path: Path, rel: str) -> zipfile.ZipFile:
 
 def _members(archive: zipfile.ZipFile, rel: str) -> list[zipfile.ZipInfo]:
     """Files of the archive, checked before anything is unpacked; what the Mac adds is passed over."""
-    entries = [e for e in archive.infolist() if not e.is_dir() and not e.filename.startswith("__MACOSX/")]
+    # ZipInfo.is_dir fails for a member without a name
+    entries = [e for e in archive.infolist() if not e.filename.endswith("/") and not e.filename.startswith("__MACOSX/")]
     for entry in entries:
+        if not entry.filename:
+            raise DataError(rel, None, None, None, "zip is cut or damaged: a member has no name", _AGAIN)
         name = PurePosixPath(entry.filename.replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts or re.match(r"[A-Za-z]:", entry.filename):
             message = f"member '{entry.filename}' leads out of the zip"
