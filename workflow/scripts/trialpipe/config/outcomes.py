@@ -189,6 +189,7 @@ class Headline(Strict):
     category: Text | None = None
     visit: Text | None = None
     time: Duration | None = None
+    statistic: Literal["percent", "mle", "survival", "cif", "median"] | None = None
 
 
 class Outcome(Strict):

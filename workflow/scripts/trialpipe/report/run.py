@@ -118,9 +118,9 @@ def headline(rows: list[Row], asked: Mapping[str, Any]) -> str:
     """
     shown = [r for r in rows if r["scenario"] == "primary" and not r["analysis"].endswith("~curve")]
     shown = [r for r in shown if r["value"] is not None and r["group"] in (None, "Overall")]
-    shown = [r for r in shown if all(r[column] == value for column, value in asked.items())]
+    wanted = [r for r in shown if all(r[column] == value for column, value in asked.items())]
     for statistic, pattern in HEADLINES:
-        found = [r for r in shown if r["statistic"] == statistic]
+        found = [r for r in wanted if r["statistic"] == statistic]
         if len({r["parameter"] for r in found}) > 1:
             return ""
         found = [r for r in found if r["analysis"] == found[0]["analysis"] and r["category"] == found[0]["category"]]
