@@ -566,7 +566,11 @@ def test_bytes_that_are_not_of_the_encoding(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "match"),
-    [(gzip.compress(b"<ODM/>", mtime=0), "compressed with gzip"), (b"PK\x03\x04", "zip archive"), (b"\0\1\2", "no XML file")],
+    [
+        (gzip.compress(b"<ODM/>", mtime=0), "compressed with gzip"),
+        (b"PK\x03\x04", "zip archive"),
+        (b"\0\1\2", "no XML file"),
+    ],
 )
 def test_binary_files(tmp_path, content, match):
     (tmp_path / "a.xml").write_bytes(content)
