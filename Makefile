@@ -10,6 +10,8 @@ export PYTHONPATH := workflow/scripts
 export PYTHONHASHSEED := 0
 export TZ := UTC
 export LC_ALL := C.UTF-8
+# without compiled modules every job would spend a second more on importing pandas
+unexport PYTHONDONTWRITEBYTECODE
 CORES ?=
 PROFILE ?= profiles/default
 N ?=

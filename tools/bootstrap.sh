@@ -3,7 +3,7 @@
 # The stamp is written last and keyed by the locks and the place, so an interrupted install is done again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-unset PYTHONPATH PYTHONHOME
+unset PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 stamp_of() { { cat requirements-build.lock "$1"; pwd -P; } | sha256sum; }
 stamp_is() { [ -f ".venv/.built-$1" ] && [ "$(cat ".venv/.built-$1")" = "$2" ]; }

@@ -17,6 +17,9 @@ os.environ.update(
     OPENBLAS_NUM_THREADS="1",
 )
 
+# a shell that forbids compiled modules would make every job compile pandas anew, a second each
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # snakemake puts the interpreter's path unquoted into a shell command; a folder name may hold spaces
 sys.executable = shlex.quote(sys.executable)
 
