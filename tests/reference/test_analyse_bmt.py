@@ -277,7 +277,7 @@ def test_cox_model(analysis: str) -> None:
 def test_counting_process_is_the_reference_split() -> None:
     """All three exposures together give the rows of the reference's split (tmerge)."""
     from trialpipe.analyse.exposure import counting_process
-    from trialpipe.config.analyses import TimeDependent
+    from trialpipe.config.analyses_survival import TimeDependent
 
     folder = reference_case("cox_logrank", "bmt_time_dependent")
     base, split = pd.read_csv(folder / "baseline.csv"), pd.read_csv(folder / "counting_process.csv")

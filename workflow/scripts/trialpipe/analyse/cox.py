@@ -13,7 +13,7 @@ from trialpipe.analyse.exposure import counting_process, switch_days
 from trialpipe.analyse.formats import Value
 from trialpipe.analyse.rows import Manner, Roles
 from trialpipe.analyse.times import Times, strata, times
-from trialpipe.config.analyses import Cox
+from trialpipe.config.analyses_survival import Cox
 from trialpipe.stats import cox
 
 _NO_ESTIMATE = "no finite estimate: a group without events, or terms that depend on each other"

@@ -11,7 +11,7 @@ from trialpipe.analyse.context import OVERALL, Context, Group
 from trialpipe.analyse.formats import NOT_ESTIMABLE, Undefined, Value
 from trialpipe.analyse.rows import Manner
 from trialpipe.analyse.times import Times, causes, grouped, strata, times
-from trialpipe.config.analyses import CumulativeIncidence
+from trialpipe.config.analyses_survival import CumulativeIncidence
 from trialpipe.stats import competing
 
 _TRUNCATED = "left truncation is not implemented for cumulative incidence"

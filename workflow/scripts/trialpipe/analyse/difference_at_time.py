@@ -10,7 +10,7 @@ from trialpipe.analyse.formats import NOT_ESTIMABLE, Undefined, Value
 from trialpipe.analyse.pairs import pairs
 from trialpipe.analyse.rows import Manner
 from trialpipe.analyse.times import Times, times
-from trialpipe.config.analyses import DifferenceAtTime
+from trialpipe.config.analyses_survival import DifferenceAtTime
 from trialpipe.stats import competing, km
 from trialpipe.stats.fixed_time import complementary_log_log, difference
 

@@ -11,7 +11,7 @@ from trialpipe.analyse.context import Context, Group
 from trialpipe.analyse.formats import Value
 from trialpipe.analyse.pairs import pairs
 from trialpipe.analyse.rows import DENOMINATOR, Manner
-from trialpipe.config.analyses import DifferenceInProportions
+from trialpipe.config.analyses_survival import DifferenceInProportions
 from trialpipe.io.errors import DataError
 from trialpipe.stats.distributions import chi2_upper
 from trialpipe.stats.two_proportions import difference_newcombe, difference_score, difference_wald, pearson_test

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from trialpipe.analyse.context import Context
-from trialpipe.config.analyses import TimeDependent
+from trialpipe.config.analyses_survival import TimeDependent
 from trialpipe.stats.cox import split_at
 
 

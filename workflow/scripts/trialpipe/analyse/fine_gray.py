@@ -9,7 +9,7 @@ from trialpipe.analyse.design import design
 from trialpipe.analyse.formats import NOT_ESTIMABLE, Undefined, Value
 from trialpipe.analyse.rows import Manner, Roles
 from trialpipe.analyse.times import times
-from trialpipe.config.analyses import FineGray
+from trialpipe.config.analyses_survival import FineGray
 from trialpipe.stats.finegray import fine_gray
 
 _NO_ESTIMATE = "no finite estimate: a group without events, or terms that depend on each other"

@@ -7,7 +7,7 @@ from typing import Any
 from trialpipe.analyse.context import Context, Group
 from trialpipe.analyse.rows import Behind
 from trialpipe.analyse.times import times
-from trialpipe.config.analyses import FirstEvents
+from trialpipe.config.analyses_survival import FirstEvents
 from trialpipe.config.outcomes import TimeToEvent
 
 CENSORED_LINE, NO_TIME = "Censored", "No time"

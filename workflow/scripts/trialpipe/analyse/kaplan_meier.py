@@ -10,7 +10,7 @@ from trialpipe.analyse.context import Context, Group
 from trialpipe.analyse.formats import NOT_ESTIMABLE, NOT_REACHED, Undefined, Value
 from trialpipe.analyse.rows import Manner, Roles
 from trialpipe.analyse.times import Times, times
-from trialpipe.config.analyses import KaplanMeier
+from trialpipe.config.analyses_survival import KaplanMeier
 from trialpipe.stats import km
 
 _EMPTY = "no patient with a time"

@@ -10,7 +10,7 @@ from trialpipe.analyse.context import OVERALL, Context
 from trialpipe.analyse.formats import NOT_ESTIMABLE, Undefined, Value
 from trialpipe.analyse.rows import Manner
 from trialpipe.analyse.times import grouped, strata
-from trialpipe.config.analyses import LogRank
+from trialpipe.config.analyses_survival import LogRank
 from trialpipe.stats.logrank import logrank
 
 _TRUNCATED = "left truncation is not implemented for the log-rank test"

@@ -6,33 +6,27 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from trialpipe.config.analyses_base import Analysis, Interval
+from trialpipe.config.analyses_survival import (
+    Cox,
+    CumulativeIncidence,
+    DifferenceAtTime,
+    DifferenceInProportions,
+    FineGray,
+    FirstEvents,
+    KaplanMeier,
+    LogRank,
+)
 from trialpipe.config.names import DatasetId, Name, Names, Variable, Where
-from trialpipe.config.types import Duration, OneOrMany, Probability, Strict, Text
-
-
-class Analysis(Strict):
-    """Fields every analysis has."""
-
-    id: Name | None = Field(None, description="distinguishes two analyses of one kind in an outcome")
-    title: Text | None = None
-    population: Name | None = Field(None, description="default: the estimand's population")
-    dataset: DatasetId | None = Field(None, description="default: the endpoint's dataset")
-    where: Where = Field({}, description="filter on the dataset's rows")
-    by: Variable | None = Field(None, description="ADSL variable that splits into groups; default: one group")
-    overall: bool = Field(True, description="also print all groups together")
-    assumed: Text | None = Field(None, description="reason; the choice is not in the protocol")
-
-
-class Interval(Analysis):
-    conf_level: Probability = 0.95
+from trialpipe.config.types import OneOrMany, Probability, Strict, Text
 
 
 class ProportionAnalysis(Interval):
     """States and success proportion with exact interval; a test only if ``null_value`` is given."""
 
     kind: Literal["proportion"]
-    null_value: Probability | None = None
-    alternative: Literal["two-sided", "greater", "less"] = "two-sided"
+    null_value: Probability | None = Field(None, description="proportion of the null hypothesis")
+    alternative: Literal["two-sided", "greater", "less"] = Field("two-sided", description="side of the test")
 
 
 class SimonTwoStage(Analysis):
@@ -84,153 +78,55 @@ class Nosocomial(Interval):
     kind: Literal["nosocomial"]
 
 
-class CumulativeIncidence(Interval):
-    """Aalen-Johansen per cause, Gray's test between groups."""
-
-    kind: Literal["cumulative_incidence"]
-    at: tuple[Duration, ...]
-    causes: Names = Field((), description="default: event and every competing event")
-    variance: Literal["aalen", "jackknife"] = "aalen"
-    conf_type: Literal["log-log", "log", "plain"] = "log-log"
-    gray_test: bool = True
-    strata: tuple[Variable, ...] = ()
-
-
-class KaplanMeier(Interval):
-    """Survival at times, quantiles, restricted mean, follow-up by reverse Kaplan-Meier."""
-
-    kind: Literal["kaplan_meier"]
-    at: tuple[Duration, ...]
-    quantiles: tuple[Probability, ...] = (0.5,)
-    conf_type: Literal["log-log", "log", "plain"] = "log-log"
-    rmst: Duration | None = None
-    follow_up: bool = False
-
-
-class LogRank(Analysis):
-    """K-sample log-rank test, stratified if strata are named; rho of Fleming-Harrington."""
-
-    kind: Literal["logrank"]
-    strata: tuple[Variable, ...] = ()
-    rho: float = 0.0
-
-
-class Comparison(Interval):
-    """Levels of ``by`` against one of them."""
-
-    reference: Text | None = Field(None, description="level the others are compared with; default: the last declared")
-
-    @model_validator(mode="after")
-    def _grouped(self) -> Comparison:
-        if self.by is None:
-            raise ValueError("a comparison of groups needs by, e.g. ARMCD")
-        return self
-
-
-class DifferenceAtTime(Comparison):
-    """Difference of survival (or incidence) at fixed times, test of complementary log-log transforms (Klein 2007)."""
-
-    kind: Literal["difference_at_time"]
-    at: tuple[Duration, ...]
-    of: Literal["survival", "incidence"] = "survival"
-    variance: Literal["aalen", "jackknife"] = Field("aalen", description="of an incidence")
-
-
-class DifferenceInProportions(Comparison):
-    """Difference of proportions (AVAL 1 among 0 and 1) with an interval and a test."""
-
-    kind: Literal["difference_in_proportions"]
-    method: Literal["miettinen-nurminen", "mee", "newcombe", "wald"] = "miettinen-nurminen"
-
-
-class FirstEvents(Analysis):
-    """Patients by the component that ended the time to event, and censored."""
-
-    kind: Literal["first_events"]
-
-
-class TimeDependent(Strict):
-    """Exposure that starts at a milestone during follow-up."""
-
-    name: Variable
-    label: Text
-    milestone: Name
-    switches: Literal["after", "on"] = Field("after", description="exposed from the day after, or on the day itself")
-
-
-class Landmark(Strict):
-    """Only patients still at risk after ``at``; exposure = milestone reached by then."""
-
-    at: Duration
-    exposure: Name
-    name: Variable
-    label: Text
-
-
-class Cox(Interval):
-    """Cox regression; factors are coded against their first level."""
-
-    kind: Literal["cox"]
-    terms: tuple[Variable, ...] = ()
-    strata: tuple[Variable, ...] = ()
-    ties: Literal["efron", "breslow"] = "efron"
-    time_dependent: tuple[TimeDependent, ...] = ()
-    landmark: Landmark | None = None
-    proportional_hazards: bool = False
-
-
-class FineGray(Interval):
-    """Subdistribution hazard regression of the event of interest."""
-
-    kind: Literal["fine_gray"]
-    terms: tuple[Variable, ...]
-
-
 class ResponseByVisit(Interval):
     """Responders per visit, rule-set and level; not evaluable counts as non-response."""
 
     kind: Literal["response_by_visit"]
-    rule_set: Text
-    levels: tuple[Text, ...]
-    visits: tuple[Text, ...]
+    rule_set: Text = Field(description="rule-set of the response dataset")
+    levels: tuple[Text, ...] = Field(
+        description="levels from best to worst, e.g. [CR, PR]; each exactly, then it or better"
+    )
+    visits: tuple[Text, ...] = Field(description="visits of the table")
 
 
 class ResponseIncidence(Interval):
     """Discrete cumulative incidence of response by visit, competing events as declared."""
 
     kind: Literal["response_incidence"]
-    rule_set: Text
-    level: Text
+    rule_set: Text = Field(description="rule-set of the response-time dataset")
+    level: Text = Field(description="level reached or better")
 
 
 class ResponseTurnbull(Analysis):
     """NPMLE of the interval-censored time to response."""
 
     kind: Literal["response_turnbull"]
-    rule_set: Text
-    level: Text
+    rule_set: Text = Field(description="rule-set of the response-time dataset")
+    level: Text = Field(description="level reached or better")
 
 
 class ResponderTime(Analysis):
     """Median visit day of response in responders only: conditional, labelled so."""
 
     kind: Literal["responder_time"]
-    rule_set: Text
-    level: Text
+    rule_set: Text = Field(description="rule-set of the response-time dataset")
+    level: Text = Field(description="level reached or better")
 
 
 class DescribeByVisit(Analysis):
     """n, below/above limits, median, quartiles, range per parameter and visit; censored values as such."""
 
     kind: Literal["describe_by_visit"]
-    parameters: tuple[Variable, ...] = ()
-    visits: tuple[Text, ...]
-    geometric: bool = False
+    parameters: tuple[Variable, ...] = Field((), description="default: all of the dataset")
+    visits: tuple[Text, ...] = Field(description="visits of the table")
+    geometric: bool = Field(False, description="also geometric mean and its CV, where no value is censored")
 
 
 class Band(Strict):
-    id: Name
-    label: Text
+    """A range of values, both ends included."""
+
+    id: Name = Field(description="category in the results")
+    label: Text = Field(description="name in tables")
     low: float | None = Field(None, description="inclusive")
     high: float | None = Field(None, description="inclusive")
 
@@ -239,62 +135,67 @@ class InBands(Interval):
     """Patients whose value at a visit lies in a band; below the LLOQ is undetermined if the band asks it."""
 
     kind: Literal["in_bands"]
-    parameter: Variable
-    visit: Text
-    bands: tuple[Band, ...]
+    parameter: Variable = Field(description="PARAMCD")
+    visit: Text = Field(description="visit of the value")
+    bands: tuple[Band, ...] = Field(description="bands, which may overlap")
 
 
 class PairedChange(Analysis):
     """Change between two visits in patients with both: signs by disjoint intervals, exploratory test."""
 
     kind: Literal["paired_change"]
-    parameters: tuple[Variable, ...] = ()
-    base_visit: Text
-    visit: OneOrMany[Text]
+    parameters: tuple[Variable, ...] = Field((), description="default: all of the dataset")
+    base_visit: Text = Field(description="visit the change is from")
+    visit: OneOrMany[Text] = Field(description="visit or visits the change is to")
 
 
 class CategoriesByVisit(Interval):
     """Counts of text results per visit."""
 
     kind: Literal["categories_by_visit"]
-    parameters: tuple[Variable, ...]
-    visits: tuple[Text, ...]
-    categories: tuple[Text, ...]
+    parameters: tuple[Variable, ...] = Field(description="text parameters")
+    visits: tuple[Text, ...] = Field(description="visits of the table")
+    categories: tuple[Text, ...] = Field(description="results counted, in the order of the table")
 
 
 class AdverseEvents(Interval):
     """Patients with at least one event, events, worst grade, rates per 100 patient-months in a window."""
 
     kind: Literal["adverse_events"]
-    window: Name
-    displays: tuple[Literal["overview", "soc_pt", "worst_grade", "rates"], ...] = (
-        "overview",
-        "soc_pt",
-        "worst_grade",
-        "rates",
+    window: Name = Field(description="window of the dataset")
+    displays: tuple[Literal["overview", "soc_pt", "worst_grade", "rates"], ...] = Field(
+        (
+            "overview",
+            "soc_pt",
+            "worst_grade",
+            "rates",
+        ),
+        description="tables to make",
     )
 
 
 class BaselineItem(Strict):
+    """A variable of ADSL, or a parameter of a findings dataset at the baseline visit."""
+
     variable: Variable | None = Field(None, description="ADSL variable")
-    dataset: DatasetId | None = None
-    parameter: Variable | None = None
+    dataset: DatasetId | None = Field(None, description="findings dataset, with parameter")
+    parameter: Variable | None = Field(None, description="PARAMCD in that dataset")
 
 
 class Baseline(Analysis):
     """Characteristics at baseline by group."""
 
     kind: Literal["baseline"]
-    items: tuple[BaselineItem, ...]
+    items: tuple[BaselineItem, ...] = Field(description="characteristics in the order of the table")
     visit: Text | None = Field(None, description="baseline visit of findings parameters")
 
 
 class Box(Strict):
     """A box of the patient flow. A box's patients are a subset of its parent's."""
 
-    id: Name
-    label: Text
-    parent: Name | None = None
+    id: Name = Field(description="category in the results")
+    label: Text = Field(description="text of the box")
+    parent: Name | None = Field(None, description="box it is a part of; absent: the first box")
     require: Names = Field((), description="milestones the patient has")
     absent: Names = Field((), description="milestones the patient has not")
     where: Where = Field({}, description="filter on ADSL")
@@ -306,7 +207,7 @@ class Flow(Analysis):
     """Patient flow; the arithmetic is a law."""
 
     kind: Literal["flow"]
-    boxes: tuple[Box, ...]
+    boxes: tuple[Box, ...] = Field(description="boxes from top to bottom")
     split_at: Name | None = Field(
         None, description="box under which the figure has a branch per level of by (CONSORT); default: the first box"
     )
@@ -328,7 +229,7 @@ class Planned(Analysis):
     """A method that is registered but not built: rows with a null value and `not implemented`."""
 
     kind: Literal["planned"]
-    method: Text
+    method: Text = Field(description="name of the method")
 
 
 AnyAnalysis = Annotated[

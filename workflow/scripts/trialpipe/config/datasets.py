@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from trialpipe.config.icu import NosocomialDataset, StayDataset
+from trialpipe.config.icu import NosocomialDataset, SofaDataset, SofaResponseDataset, StayDataset
 from trialpipe.config.names import DatasetId, Domain, Name, Names, Variable, Where
 from trialpipe.config.types import Duration, Strict, Text
 
@@ -15,9 +15,9 @@ class Parameter(Strict):
     """A parameter of a findings dataset: PARAMCD from a test (and specimen) of the domain."""
 
     code: Variable
-    label: Text
+    label: Text = Field(description="name in tables")
     where: Where = Field(description="filter on the domain, e.g. {LBTESTCD: FERRITIN, LBSPEC: BLOOD}")
-    type: Literal["number", "text"] = "number"
+    type: Literal["number", "text"] = Field("number", description="number or text")
 
 
 class FindingsDataset(Strict):
@@ -25,10 +25,10 @@ class FindingsDataset(Strict):
 
     kind: Literal["findings"]
     id: DatasetId
-    label: Text
-    domain: Domain
-    visits: Name
-    parameters: tuple[Parameter, ...]
+    label: Text = Field(description="what the dataset holds")
+    domain: Domain = Field(description="clean domain of the records")
+    visits: Name = Field(description="visit set the records are assigned to")
+    parameters: tuple[Parameter, ...] = Field(description="parameters in the order of tables")
 
 
 class ResponseDataset(Strict):
@@ -36,10 +36,12 @@ class ResponseDataset(Strict):
 
     kind: Literal["response"]
     id: DatasetId
-    label: Text
-    inputs: tuple[DatasetId, ...]
-    domains: tuple[Domain, ...] = ()
-    visits: Name
+    label: Text = Field(description="what the dataset holds")
+    inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the items")
+    domains: tuple[Domain, ...] = Field(
+        (), description="clean domains of supportive treatment that rules read beside them"
+    )
+    visits: Name = Field(description="visit set of the assessments")
     rule_sets: tuple[Text, ...] = Field(description="ids in resources/reference/response_rules.yaml")
     max_age: Duration = Field(description="oldest value of an item that still counts at a visit")
     carried_after: Name | None = Field(None, description="milestone after which the last assessment is carried")
@@ -50,8 +52,8 @@ class ResponseTimeDataset(Strict):
 
     kind: Literal["response_time"]
     id: DatasetId
-    label: Text
-    source: DatasetId
+    label: Text = Field(description="what the dataset holds")
+    source: DatasetId = Field(description="response dataset")
     competing: Names = Field((), description="milestones that compete with response, in order: CNSR 2, 3, ...")
 
 
@@ -60,10 +62,10 @@ class AdverseEventsDataset(Strict):
 
     kind: Literal["adverse_events"]
     id: DatasetId
-    label: Text
-    domain: Domain = "ae"
-    windows: tuple[AEWindow, ...]
-    lists: tuple[TermList, ...] = ()
+    label: Text = Field(description="what the dataset holds")
+    domain: Domain = Field("ae", description="clean domain of the events")
+    windows: tuple[AEWindow, ...] = Field(description="periods in which events count, one flag each")
+    lists: tuple[TermList, ...] = Field((), description="lists of terms to be marked")
 
 
 class AEWindow(Strict):
@@ -73,39 +75,39 @@ class AEWindow(Strict):
 
     id: Name
     variable: Variable = Field(description="flag in ADAE, e.g. TRTEMFL")
-    label: Text
-    start: Name
-    ends: Names = ()
-    before: Names = ()
-    until: Duration | None = None
-    extend: Duration | None = None
+    label: Text = Field(description="name in tables")
+    start: Name = Field(description="milestone at which the window begins")
+    ends: Names = Field((), description="milestones that end it, their day included")
+    before: Names = Field((), description="milestones that end it the day before")
+    until: Duration | None = Field(None, description="last elapsed day from start")
+    extend: Duration | None = Field(None, description="days added to the earliest end")
 
 
 class TermList(Strict):
     """Preferred terms of a cited table in resources/reference, marked by a flag."""
 
     variable: Variable = Field(description="flag in ADAE, e.g. SMPCFL")
-    label: Text
+    label: Text = Field(description="name in tables")
     table: Text = Field(description="file in resources/reference with a column term")
 
 
 class SampleTiming(Strict):
     """What a sample is by hours since the dose before it; other hours are ``OTHER``."""
 
-    type: Literal["TROUGH", "PEAK"]
-    label: Text
-    from_hours: float = Field(ge=0)
-    to_hours: float = Field(ge=0)
+    type: Literal["TROUGH", "PEAK"] = Field(description="what the sample is called")
+    label: Text = Field(description="name in tables")
+    from_hours: float = Field(ge=0, description="hours since the dose, included")
+    to_hours: float = Field(ge=0, description="hours since the dose, included")
 
 
 class PairedRatio(Strict):
     """Ratio of two parameters of one patient, sampled at most ``within_minutes`` apart."""
 
-    code: Variable
-    label: Text
-    numerator: Variable
-    denominator: Variable
-    within_minutes: int = Field(ge=0)
+    code: Variable = Field(description="PARAMCD of the ratio")
+    label: Text = Field(description="name in tables")
+    numerator: Variable = Field(description="parameter above")
+    denominator: Variable = Field(description="parameter below")
+    within_minutes: int = Field(ge=0, description="longest time between the two samples")
 
 
 class ConcentrationsDataset(Strict):
@@ -113,13 +115,13 @@ class ConcentrationsDataset(Strict):
 
     kind: Literal["concentrations"]
     id: DatasetId
-    label: Text
-    domain: Domain
-    visits: Name
-    parameters: tuple[Parameter, ...]
+    label: Text = Field(description="what the dataset holds")
+    domain: Domain = Field(description="clean domain of the concentrations")
+    visits: Name = Field(description="visit set of the samples")
+    parameters: tuple[Parameter, ...] = Field(description="concentrations")
     previous_dose: Variable = Field("PCRFTDTC", description="date/time of the dose before the sample")
-    timing: tuple[SampleTiming, ...] = ()
-    ratios: tuple[PairedRatio, ...] = ()
+    timing: tuple[SampleTiming, ...] = Field((), description="types of samples")
+    ratios: tuple[PairedRatio, ...] = Field((), description="ratios of parameters, e.g. fluid over plasma")
 
 
 class CriteriaDataset(Strict):
@@ -127,8 +129,8 @@ class CriteriaDataset(Strict):
 
     kind: Literal["criteria"]
     id: DatasetId
-    label: Text
-    inputs: tuple[DatasetId, ...]
+    label: Text = Field(description="what the dataset holds")
+    inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the items")
     visit: Text = Field(description="visit whose values count")
     definitions: tuple[Text, ...] = Field(description="ids in resources/reference/criteria.yaml")
 
@@ -136,10 +138,10 @@ class CriteriaDataset(Strict):
 class Criterion(Strict):
     """An eligibility criterion: a rule in the grammar of resources/reference/response_rules.yaml, parameters named."""
 
-    code: Variable
-    category: Literal["INCLUSION", "EXCLUSION"]
-    text: Text
-    rule: dict[str, object]
+    code: Variable = Field(description="PARAMCD")
+    category: Literal["INCLUSION", "EXCLUSION"] = Field(description="inclusion must be met, exclusion must not")
+    text: Text = Field(description="the criterion as the protocol words it")
+    rule: dict[str, object] = Field(description="condition on parameters of the inputs")
 
 
 class EligibilityDataset(Strict):
@@ -147,10 +149,10 @@ class EligibilityDataset(Strict):
 
     kind: Literal["eligibility"]
     id: DatasetId
-    label: Text
-    inputs: tuple[DatasetId, ...]
-    visit: Text
-    criteria: tuple[Criterion, ...]
+    label: Text = Field(description="what the dataset holds")
+    inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the items")
+    visit: Text = Field(description="visit whose values count")
+    criteria: tuple[Criterion, ...] = Field(description="criteria that the extracts can check")
 
 
 class ReactivationDataset(Strict):
@@ -158,13 +160,13 @@ class ReactivationDataset(Strict):
 
     kind: Literal["reactivation"]
     id: DatasetId
-    label: Text
+    label: Text = Field(description="what the dataset holds")
     source: DatasetId = Field(description="response dataset")
-    rule_set: Text
+    rule_set: Text = Field(description="rule-set of the response")
     levels: tuple[Text, ...] = Field(description="levels that are a response, e.g. CR, PR")
     criteria: Text = Field(description="id under reactivation in resources/reference/response_rules.yaml")
-    inputs: tuple[DatasetId, ...]
-    competing: Names = ()
+    inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the items")
+    competing: Names = Field((), description="milestones that end the time otherwise")
 
 
 class InfectionsDataset(Strict):
@@ -172,85 +174,30 @@ class InfectionsDataset(Strict):
 
     kind: Literal["infections"]
     id: DatasetId
-    label: Text
-    domain: Domain = "mb"
-    viruses: tuple[Parameter, ...]
-    start: Name
-    ends: Names = ()
-    until: Duration | None = None
-    competing: Names = ("death",)
-    rise_log10: float = Field(1.0, gt=0)
+    label: Text = Field(description="what the dataset holds")
+    domain: Domain = Field("mb", description="clean domain of the PCRs")
+    viruses: tuple[Parameter, ...] = Field(description="viruses, a parameter each")
+    start: Name = Field(description="milestone at which the window begins")
+    ends: Names = Field((), description="milestones that end it, their day included")
+    until: Duration | None = Field(None, description="last elapsed day from start")
+    competing: Names = Field(("death",), description="milestones that end the time to infection otherwise")
+    rise_log10: float = Field(1.0, gt=0, description="rise of a positive baseline that is a worsening, log10")
     baseline: tuple[int, int] = Field((-14, 0), description="elapsed days in which a PCR is the baseline")
-
-
-class SofaMeasure(Strict):
-    """A measure of the score in a findings domain; its unit decides which bands it is compared with."""
-
-    code: Variable = Field(description="measure of resources/reference/sofa.yaml, e.g. PLAT, PO2, RESPSUP")
-    domain: Domain
-    where: Where
-
-
-class SofaRate(Strict):
-    """Rates of one vasopressor: a dose with unit, at ``start`` or from there to ``end``, in any domain."""
-
-    code: Variable = Field(description="rate of resources/reference/sofa.yaml, e.g. NOREPI")
-    domain: Domain
-    where: Where
-    dose: Variable = "EXDOSE"
-    unit: Variable = "EXDOSU"
-    start: Variable = "EXSTDTC"
-    end: Variable | None = None
-    salt: Variable | None = Field(None, description="column that says BASE or TARTRATE")
-    salt_default: Text = Field("BASE", description="what a dose without salt is")
-
-
-class SofaDataset(Strict):
-    """Organ failure score per intensive care day from daily components, with what was filled and how."""
-
-    kind: Literal["sofa"]
-    id: DatasetId
-    label: Text
-    definition: Text = Field("SOFA-1", description="id in resources/reference/sofa.yaml")
-    visits: Name
-    measures: tuple[SofaMeasure, ...]
-    rates: tuple[SofaRate, ...] = ()
-    day_start: str | None = Field(None, pattern=r"^\d\d:\d\d$", description="the trial's day_start if absent")
-    first_dose: Name | None = Field(None, description="what the baseline precedes; the trial's origin if absent")
-    icu_discharge: Name | None = None
-    icu_readmission: Name | None = None
-    hospital_discharge: Name | None = None
-    rrt: bool = Field(True, description="renal replacement therapy scores 4")
-
-    @property
-    def domains(self) -> tuple[str, ...]:
-        """Clean domains of measures and rates."""
-        named = [measure.domain for measure in self.measures] + [rate.domain for rate in self.rates]
-        return tuple(dict.fromkeys(named))
-
-
-class SofaResponseDataset(Strict):
-    """ADEFF of outcomes with a sofa_response endpoint: alive with a decrease of the score at a visit."""
-
-    kind: Literal["sofa_response"]
-    id: DatasetId
-    label: Text
-    source: DatasetId = Field(description="sofa dataset")
 
 
 class GradedTerm(Strict):
     """A toxicity term and the parameter of the inputs it grades."""
 
     term: Text = Field(description="term in the table of the version, e.g. Anemia")
-    parameter: Variable
+    parameter: Variable = Field(description="PARAMCD in the inputs")
 
 
 class FirstHours(Strict):
     """The worst values are looked for from ``before`` hours before a milestone to ``after`` hours after it."""
 
-    milestone: Name
-    before: int = Field(6, ge=0)
-    after: int = Field(24, ge=0)
+    milestone: Name = Field(description="milestone, e.g. admission to intensive care")
+    before: int = Field(6, ge=0, description="hours before it")
+    after: int = Field(24, ge=0, description="hours after it")
 
 
 class LabGradesDataset(Strict):
@@ -258,12 +205,12 @@ class LabGradesDataset(Strict):
 
     kind: Literal["lab_grades"]
     id: DatasetId
-    label: Text
-    inputs: tuple[DatasetId, ...]
+    label: Text = Field(description="what the dataset holds")
+    inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the results")
     version: Text = Field("5.0", description="version of the terminology, in resources/reference/ctcae_v5_lab.csv")
-    terms: tuple[GradedTerm, ...]
+    terms: tuple[GradedTerm, ...] = Field(description="terms to grade")
     until: Duration | None = Field(None, description="last elapsed day whose records count for the worst grade")
-    first_hours: FirstHours | None = None
+    first_hours: FirstHours | None = Field(None, description="worst values around a milestone, beside the worst of all")
 
 
 class GvhdDataset(Strict):
@@ -271,7 +218,7 @@ class GvhdDataset(Strict):
 
     kind: Literal["gvhd"]
     id: DatasetId
-    label: Text
+    label: Text = Field(description="what the dataset holds")
     domains: tuple[Domain, ...] = Field(
         ("gv",), description="the first holds the assessments, the others give values of the days up to one"
     )
@@ -293,9 +240,9 @@ class GvhdDataset(Strict):
 class ReasonNotGiven(Strict):
     """Why an administration was not given: records of a domain, the reason in ``variable``."""
 
-    domain: Domain
-    where: Where = {}
-    variable: Variable
+    domain: Domain = Field(description="clean domain of the records")
+    where: Where = Field({}, description="filter on the domain")
+    variable: Variable = Field(description="column of the reason")
     number: Variable | None = Field(
         None, description="number of the administration; absent: the reason holds for every one not given"
     )
@@ -306,18 +253,18 @@ class ExposureDataset(Strict):
 
     kind: Literal["exposure"]
     id: DatasetId
-    label: Text
-    domain: Domain = "ex"
-    where: Where = {}
-    dose: Variable = "EXDOSE"
-    unit: Variable = "EXDOSU"
-    date: Variable = "EXSTDTC"
+    label: Text = Field(description="what the dataset holds")
+    domain: Domain = Field("ex", description="clean domain of the administrations")
+    where: Where = Field({}, description="filter on the domain")
+    dose: Variable = Field("EXDOSE", description="column of the dose")
+    unit: Variable = Field("EXDOSU", description="column of its unit")
+    date: Variable = Field("EXSTDTC", description="column of the date")
     number: Variable | None = Field(None, description="number of the administration; absent: order of dates")
     name: Text = Field(description="name of an administration, e.g. DLI; visits are 'DLI 1', 'DLI 2', ...")
-    planned: int = Field(ge=1)
-    start: Name
+    planned: int = Field(ge=1, description="planned number of administrations")
+    start: Name = Field(description="milestone that days count from")
     patients: Where = Field({}, description="filter on ADSL: who was to receive it, e.g. {ARMCD: DLI}")
-    reason: ReasonNotGiven | None = None
+    reason: ReasonNotGiven | None = Field(None, description="where the reason of a missing one stands")
 
 
 class TimeToEventDataset(Strict):
@@ -325,7 +272,7 @@ class TimeToEventDataset(Strict):
 
     kind: Literal["time_to_event"]
     id: DatasetId
-    label: Text
+    label: Text = Field(description="what the dataset holds")
 
 
 class StateDataset(Strict):
@@ -333,7 +280,7 @@ class StateDataset(Strict):
 
     kind: Literal["state"]
     id: DatasetId
-    label: Text
+    label: Text = Field(description="what the dataset holds")
 
 
 Dataset = Annotated[

@@ -19,25 +19,25 @@ from trialpipe.config.types import DateText, Id, Probability, Strict, Text
 class Assumption(Strict):
     """A choice that no source settles; printed as ASSUMED."""
 
-    id: Id
-    text: Text
-    reason: Text
+    id: Id = Field(description="distinct in the trial or outcome")
+    text: Text = Field(description="what is assumed, a whole sentence")
+    reason: Text = Field(description="why: what the sources do not say")
 
 
 class SimonDesign(Strict):
     """Stop for futility if at most ``r1`` of ``n1`` succeed, reject ``p0`` if more than ``r`` of ``n`` do."""
 
-    p0: Probability
-    p1: Probability
-    alpha: Probability
-    power: Probability
+    p0: Probability = Field(description="success probability not worth pursuing")
+    p1: Probability = Field(description="success probability hoped for")
+    alpha: Probability = Field(description="one-sided type I error the protocol names")
+    power: Probability = Field(description="power at p1 the protocol names")
     criterion: Literal["optimal", "minimax", "admissible"] = Field(
         "optimal", description="what the protocol calls the design; checked against an exact search"
     )
-    r1: int = Field(ge=0)
-    n1: int = Field(ge=1)
-    r: int = Field(ge=0)
-    n: int = Field(ge=2)
+    r1: int = Field(ge=0, description="stop after stage 1 with at most so many successes")
+    n1: int = Field(ge=1, description="patients of stage 1")
+    r: int = Field(ge=0, description="reject p0 with more than so many successes in all")
+    n: int = Field(ge=2, description="patients of both stages")
 
     @model_validator(mode="after")
     def _stages(self) -> SimonDesign:
@@ -49,24 +49,37 @@ class SimonDesign(Strict):
 
 
 class Design(Strict):
-    allocation: Literal["single_arm", "randomised", "observational"]
-    phase: Text | None = None
-    planned_n: int = Field(ge=1)
-    summary: Text
-    simon: SimonDesign | None = None
+    """How the trial was planned."""
+
+    allocation: Literal["single_arm", "randomised", "observational"] = Field(
+        description="how patients come to their arm"
+    )
+    phase: Text | None = Field(None, description="as registered, e.g. 1/2")
+    planned_n: int = Field(ge=1, description="planned number of patients")
+    summary: Text = Field(description="the design in one sentence")
+    simon: SimonDesign | None = Field(None, description="two-stage design, for analysis kind simon_two_stage")
 
 
 class Arm(Strict):
+    """An arm, or the one treatment of a single-arm trial."""
+
     id: Text = Field(description="value of ADSL.ARMCD")
-    label: Text
+    label: Text = Field(description="name in tables and figures")
 
 
 class Time(Strict):
     """The trial's clock: a milestone and the protocol label of its day."""
 
-    origin: Name
-    first_day: Literal[0, 1]
-    day_start: str = Field("00:00", pattern=r"^\d\d:\d\d$")
+    origin: Name = Field(description="milestone whose day is day zero of visits and windows")
+    otherwise: Name | None = Field(
+        None, description="milestone that stands for the origin in a patient in whom it did not happen"
+    )
+    first_day: Literal[0, 1] = Field(description="protocol label of the origin's day: 1 for D1, 0 for D0")
+    day_start: str = Field(
+        "00:00",
+        pattern=r"^\d\d:\d\d$",
+        description="clock time at which a trial day begins, e.g. 06:00 in intensive care",
+    )
 
 
 class Milestone(Strict):
@@ -74,11 +87,11 @@ class Milestone(Strict):
 
     id: Name
     variable: Variable = Field(description="ADSL date variable, ends in DT, e.g. TRTSDT")
-    label: Text
+    label: Text = Field(description="name in tables and figures")
     domain: Domain
-    where: Where = {}
+    where: Where = Field({}, description="filter on the records of the domain")
     date: Variable = Field(description="date/time variable of the domain, e.g. EXSTDTC")
-    pick: Literal["first", "last"] = "first"
+    pick: Literal["first", "last"] = Field("first", description="which record counts if there are several")
 
 
 class DerivedEvent(Strict):
@@ -88,7 +101,7 @@ class DerivedEvent(Strict):
     """
 
     id: Name
-    label: Text
+    label: Text = Field(description="name in tables and figures")
     dataset: DatasetId
     parameter: Variable
 
@@ -96,31 +109,33 @@ class DerivedEvent(Strict):
 class Evidence(Strict):
     """Last known alive: the last date of any record of these domains, capped at the cut-off."""
 
-    variable: Variable = "LSTALVDT"
-    domains: tuple[Domain, ...]
-    exclude: dict[Domain, Where] = {}
+    variable: Variable = Field("LSTALVDT", description="ADSL variable of the date")
+    domains: tuple[Domain, ...] = Field(description="domains whose dated records show that a patient was alive")
+    exclude: dict[Domain, Where] = Field(
+        {}, description="records that do not, by domain: those that match are left out"
+    )
 
 
 class SubjectVariable(Strict):
     """A patient-level variable of ADSL (covariate, stratum, baseline characteristic)."""
 
-    name: Variable
-    label: Text
-    domain: Domain
+    name: Variable = Field(description="ADSL variable")
+    label: Text = Field(description="name in tables")
+    domain: Domain = Field(description="clean domain the value is read from")
     column: Variable = Field(description="clean column the value is read from, e.g. AGE, SCSTRESN")
-    where: Where = {}
-    type: Literal["number", "text"] = "text"
-    unit: Text | None = None
+    where: Where = Field({}, description="filter on the records of the domain")
+    type: Literal["number", "text"] = Field("text", description="number or text")
+    unit: Text | None = Field(None, description="unit of a number")
     levels: tuple[Text, ...] | None = Field(None, description="order of categories; the first is reference")
 
 
 class Formula(Strict):
     """A patient-level variable computed from others: sum over terms of factor times product of factors."""
 
-    name: Variable
-    label: Text
+    name: Variable = Field(description="ADSL variable")
+    label: Text = Field(description="name in tables")
     expression: Text = Field(description="arithmetic in ADSL variables: + - * / ** ( ) and comparisons")
-    unit: Text | None = None
+    unit: Text | None = Field(None, description="unit of the result")
 
 
 class Population(Strict):
@@ -128,21 +143,24 @@ class Population(Strict):
 
     id: Name
     variable: Variable = Field(description="ADSL flag, ends in FL, e.g. SAFFL")
-    label: Text
-    require: Names = ()
-    where: Where = {}
+    label: Text = Field(description="name in tables")
+    require: Names = Field((), description="milestones a member has")
+    where: Where = Field({}, description="filter on ADSL, e.g. {ARMCD: [A, B]}")
     parent: Name | None = Field(None, description="a population this one must be nested in")
 
 
 class Visit(Strict):
     """A protocol visit and the window in which a record counts for it (inclusive, in days)."""
 
-    label: Text
+    label: Text = Field(description="the protocol's name of the visit, e.g. D14")
     anchor: Name | None = Field(None, description="milestone the days count from; the trial's origin if absent")
-    day: int
-    window: tuple[int, int]
-    pick: Literal["nearest", "last", "first"] = "nearest"
-    baseline: bool = False
+    day: int = Field(description="target: protocol day, or elapsed days from the anchor")
+    window: tuple[int, int] = Field(description="first and last day that count, both included")
+    pick: Literal["nearest", "last", "first"] = Field(
+        "nearest",
+        description="which record of the window counts: nearest the target (a tie: the earlier), last or first",
+    )
+    baseline: bool = Field(False, description="the visit whose value is the baseline")
 
     @model_validator(mode="after")
     def _ordered(self) -> Visit:
@@ -152,43 +170,47 @@ class Visit(Strict):
 
 
 class VisitSet(Strict):
-    id: Name
+    """Visits that the datasets of one schedule share."""
+
+    id: Name = Field(description="name that datasets use")
     stop_before: Names = Field((), description="milestones after whose start no origin visit is filled")
-    visits: tuple[Visit, ...]
+    visits: tuple[Visit, ...] = Field(description="the visits, in order of time")
 
 
 class IntercurrentEvent(Strict):
     """An event that affects the interpretation of outcomes (ICH E9(R1)); its date is a milestone."""
 
-    id: Name
-    milestone: Name
-    label: Text
+    id: Name = Field(description="name that estimands use")
+    milestone: Name = Field(description="milestone of its date")
+    label: Text = Field(description="name in the report")
 
 
 class Protocol(Strict):
     """``protocol.yaml``."""
 
-    trial: Id
-    acronym: Text
-    title: Text
-    sponsor: Text
-    identifiers: dict[str, Text] = {}
-    synthetic: bool
+    trial: Id = Field(description="id, equal to the folder's name")
+    acronym: Text = Field(description="short name")
+    title: Text = Field(description="title of the report")
+    sponsor: Text = Field(description="sponsor of the trial")
+    identifiers: dict[str, Text] = Field({}, description="registry to number, e.g. NCT: NCT02472054")
+    synthetic: bool = Field(description="true: simulated data; a banner says so on every page")
     source: Text = Field(description="where the data come from, printed on the first page")
     dates_are_nominal: bool = Field(False, description="source holds elapsed days only; calendar dates are not printed")
-    design: Design
-    arms: tuple[Arm, ...]
-    data_cutoff: DateText
-    time: Time
-    milestones: tuple[Milestone, ...]
-    derived_events: tuple[DerivedEvent, ...] = ()
-    last_alive: Evidence
-    intercurrent_events: tuple[IntercurrentEvent, ...] = ()
-    subject_variables: tuple[SubjectVariable, ...] = ()
-    formulas: tuple[Formula, ...] = ()
-    populations: tuple[Population, ...]
-    visit_sets: tuple[VisitSet, ...] = ()
-    datasets: tuple[Dataset, ...]
-    language: Literal["en"] = "en"
-    assumptions: tuple[Assumption, ...] = ()
+    design: Design = Field(description="allocation, size, two-stage design")
+    arms: tuple[Arm, ...] = Field(description="arms or the one treatment")
+    data_cutoff: DateText = Field(description="later records are left out of derivation")
+    time: Time = Field(description="the trial's clock")
+    milestones: tuple[Milestone, ...] = Field(description="dated events, one ADSL date each")
+    derived_events: tuple[DerivedEvent, ...] = Field((), description="events from derived datasets")
+    last_alive: Evidence = Field(description="where the last known alive date is found")
+    intercurrent_events: tuple[IntercurrentEvent, ...] = Field((), description="events that estimands must handle")
+    subject_variables: tuple[SubjectVariable, ...] = Field(
+        (), description="covariates, strata, baseline characteristics"
+    )
+    formulas: tuple[Formula, ...] = Field((), description="variables computed from ADSL variables")
+    populations: tuple[Population, ...] = Field(description="analysis sets")
+    visit_sets: tuple[VisitSet, ...] = Field((), description="visits and their windows")
+    datasets: tuple[Dataset, ...] = Field(description="derived datasets, see [dataset kinds](#dataset-kinds)")
+    language: Literal["en"] = Field("en", description="language of the report")
+    assumptions: tuple[Assumption, ...] = Field((), description="choices that concern the whole trial")
     registry_errors: tuple[Text, ...] = Field((), description="known errors of the registry text and what is done")

@@ -22,10 +22,10 @@ class Site(Strict):
     trials: Annotated[tuple[Id, ...], BeforeValidator(lambda v: v.split(",") if isinstance(v, str) else (v or ()))] = (
         Field((), description="trials to run; empty: every folder under trials_dir")
     )
-    trials_dir: str = "config/trials"
-    data_root: str = "."
-    data_roots: dict[Id, str] = {}
-    pathvars: dict[str, str] = {}
+    trials_dir: str = Field("config/trials", description="folder that holds a folder per trial")
+    data_root: str = Field(".", description="folder that every trial's extracts.root is relative to")
+    data_roots: dict[Id, str] = Field({}, description="trial id to a root of its own, e.g. {my-trial: /secure/share}")
+    pathvars: dict[str, str] = Field({}, description="where artifacts (results) and logs go")
 
 
 def read_site(folder: Path = Path("config")) -> Site:

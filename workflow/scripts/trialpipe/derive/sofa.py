@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from trialpipe.config.datasets import SofaDataset
+from trialpipe.config.icu import SofaDataset
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol, VisitSet
 from trialpipe.derive import days, sofa_days, windows
@@ -139,7 +139,7 @@ def _dose_minute(subject: Subject, place: Setting) -> int | None:
 
 def _status(subject: Subject, day: int, number: int, place: Setting) -> str:
     """Where the patient is on a day; the day of death is dead, the day of leaving intensive care is still in it."""
-    origin = subject.moment(place.protocol.time.origin)
+    origin = windows.origin(subject, place.protocol)
     death = subject.moment(DEATH)
     assert origin is not None
     if death is not None and death.earliest(origin.high) <= origin.high + number:
@@ -215,7 +215,7 @@ def _line(
 def _row(
     subject: Subject, day: Day, visit: Place | None, line: Mapping[str, object], base: float | None, place: Setting
 ) -> dict[str, object]:
-    value, origin = line["AVAL"], subject.moment(place.protocol.time.origin)
+    value, origin = line["AVAL"], windows.origin(subject, place.protocol)
     baseline = visit is not None and visit.visit.baseline
     assert origin is not None
     ahead = day.day - origin.high

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from trialpipe.config.datasets import SofaDataset, SofaMeasure, SofaRate
+from trialpipe.config.icu import SofaDataset, SofaMeasure, SofaRate
 from trialpipe.derive.days import column, days, numbers, texts
 from trialpipe.derive.records import matching, not_done, usable
 from trialpipe.derive.rules import Measured

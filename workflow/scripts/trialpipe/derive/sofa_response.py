@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from trialpipe.config.datasets import SofaDataset, SofaResponseDataset
+from trialpipe.config.icu import SofaDataset, SofaResponseDataset
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.outcomes import SofaResponse as Endpoint
 from trialpipe.config.protocol import Protocol, Visit
@@ -85,11 +85,12 @@ def run(
 
 def decide(subject: Subject, endpoint: Endpoint, visit: Visit, score: Scored | None, protocol: Protocol) -> Decision:
     """State of one patient before any strategy for intercurrent events."""
-    origin = subject.exact_day(endpoint.origin)
-    if origin is None:
-        missing = "is partial" if subject.moment(endpoint.origin) else "did not happen"
-        return Decision(None, notes=(f"{milestone_label(protocol, endpoint.origin)} {missing}",))
-    target = origin + visit.day - protocol.time.first_day
+    origin, zero = subject.exact_day(endpoint.origin), windows.origin_day(subject, protocol)
+    if origin is None or zero is None:
+        name = endpoint.origin if origin is None else protocol.time.origin
+        missing = "is partial" if subject.moment(name) else "did not happen"
+        return Decision(None, notes=(f"{milestone_label(protocol, name)} {missing}",))
+    target = zero + visit.day - protocol.time.first_day
     death = subject.moment(endpoint.death)
     if death is not None and death.earliest(origin) <= target:
         notes = () if death.exact else ("date of death partial: first possible day",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from trialpipe.config.analyses import CumulativeIncidence
+from trialpipe.config.analyses_survival import CumulativeIncidence
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.figures import curves
