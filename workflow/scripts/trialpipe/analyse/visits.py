@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from trialpipe.analyse.context import Context
-from trialpipe.config.datasets import ConcentrationsDataset, FindingsDataset
+from trialpipe.config.datasets import ConcentrationsDataset, FindingsDataset, SofaDataset
 from trialpipe.config.protocol import Visit
 
 DEATH = "death"
 _BY_VISIT = (FindingsDataset, ConcentrationsDataset)
+_VISITS = (*_BY_VISIT, SofaDataset)
 
 
 def parameters(context: Context, wanted: Sequence[str]) -> list[str]:
@@ -32,7 +33,7 @@ def analysed(frame: pd.DataFrame, parameter: str, visit: str) -> pd.DataFrame:
 def visit_of(context: Context, dataset: str, label: str) -> Visit | None:
     """The protocol's visit of that label in the dataset's visit set; None if it is not declared."""
     for entry in context.protocol.datasets:
-        if isinstance(entry, _BY_VISIT) and entry.id == dataset:
+        if isinstance(entry, _VISITS) and entry.id == dataset:
             sets = [s for s in context.protocol.visit_sets if s.id == entry.visits]
             return next((v for s in sets for v in s.visits if v.label == label), None)
     return None
@@ -46,7 +47,11 @@ def alive(context: Context, people: pd.DataFrame, visit: Visit | None) -> pd.Dat
     names = {m.id: m.variable for m in context.protocol.milestones}
     if visit is None or DEATH not in names:
         return None
-    start = pd.to_datetime(people[names[visit.anchor or context.protocol.time.origin]])
+    time = context.protocol.time
+    start = pd.to_datetime(people[names[visit.anchor or time.origin]])
+    if visit.anchor is None and time.otherwise is not None:
+        happened = people[f"{names[time.origin]}_HI"].notna()
+        start = start.where(happened, pd.to_datetime(people[names[time.otherwise]]))
     elapsed = visit.day - (0 if visit.anchor else context.protocol.time.first_day)
     target = start + pd.Timedelta(days=elapsed)
     column = f"{names[DEATH]}_HI" if f"{names[DEATH]}_HI" in people.columns else names[DEATH]

@@ -65,7 +65,10 @@ def milestone_names(protocol: Protocol) -> set[str]:
 
 def _protocol(protocol: Protocol, extracts: Extracts) -> list[Fault]:
     milestones, domains = milestone_names(protocol), {entry.domain for entry in extracts.domains}
-    uses_m: list[tuple[tuple[str | int, ...], str | None]] = [(("time", "origin"), protocol.time.origin)]
+    uses_m: list[tuple[tuple[str | int, ...], str | None]] = [
+        (("time", "origin"), protocol.time.origin),
+        (("time", "otherwise"), protocol.time.otherwise),
+    ]
     uses_d: list[tuple[tuple[str | int, ...], str | None]] = []
     uses_d += [(("milestones", i, "domain"), m.domain) for i, m in enumerate(protocol.milestones)]
     for i, event in enumerate(protocol.intercurrent_events):

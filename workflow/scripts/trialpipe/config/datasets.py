@@ -132,6 +132,7 @@ class CriteriaDataset(Strict):
     label: Text = Field(description="what the dataset holds")
     inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the items")
     visit: Text = Field(description="visit whose values count")
+    visit_of: dict[DatasetId, Text] = Field({}, description="the visit of an input that names it otherwise")
     definitions: tuple[Text, ...] = Field(description="ids in resources/reference/criteria.yaml")
 
 
@@ -152,6 +153,7 @@ class EligibilityDataset(Strict):
     label: Text = Field(description="what the dataset holds")
     inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the items")
     visit: Text = Field(description="visit whose values count")
+    visit_of: dict[DatasetId, Text] = Field({}, description="the visit of an input that names it otherwise")
     criteria: tuple[Criterion, ...] = Field(description="criteria that the extracts can check")
 
 

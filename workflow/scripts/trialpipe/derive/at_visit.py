@@ -16,9 +16,10 @@ from trialpipe.config.datasets import (
     CriteriaDataset,
     EligibilityDataset,
     FindingsDataset,
+    SofaDataset,
 )
 from trialpipe.config.protocol import Protocol
-from trialpipe.derive import days, rules
+from trialpipe.derive import days, rules, sofa_definition
 from trialpipe.derive.definitions import Definition, Rule, named
 from trialpipe.derive.rules import Facts, Measured
 from trialpipe.io.errors import DataError
@@ -36,7 +37,7 @@ def declared(
 ) -> dict[str, tuple[str, tuple[str, ...]]]:
     """Parameter to (``number`` or ``text``, the inputs that declare it), ADSL variables first.
 
-    Raises DataError if the visit is none of an input.
+    Raises DataError if the visit is none of an input, or that of ``visit_of`` none of its input.
     """
     found: dict[str, tuple[str, tuple[str, ...]]] = {}
     for name in adsl.columns:
@@ -49,13 +50,24 @@ def declared(
         for code, kind in _parameters(entry, known).items():
             others = tuple(source for source in found.get(code, ("", ()))[1] if source != "adsl")
             found[code] = (kind, (*others, entry.id))
-        sets = [v for v in protocol.visit_sets if v.id == getattr(entry, "visits", None)]
-        visits += [visit.label for entry_set in sets for visit in entry_set.visits]
-        visits += [entry.visit] if isinstance(entry, CriteriaDataset) else []
+        own = _visits(entry, protocol)
+        other = spec.visit_of.get(entry.id)
+        if other is not None and other not in own:
+            cure = f"name a visit of {entry.id}{_nearest(other, own)}"
+            item = f"datasets[{spec.id}].visit_of.{entry.id}"
+            raise DataError(FILE, None, item, other, "is no visit of the input", cure)
+        visits += own
     if spec.inputs and spec.visit not in visits:
         cure = f"name a visit of {', '.join(spec.inputs)}{_nearest(spec.visit, visits)}"
         raise DataError(FILE, None, f"datasets[{spec.id}].visit", spec.visit, "is no visit of the inputs", cure)
     return found
+
+
+def _visits(entry: object, protocol: Protocol) -> list[str]:
+    if isinstance(entry, CriteriaDataset):
+        return [entry.visit]
+    sets = [v for v in protocol.visit_sets if v.id == getattr(entry, "visits", None)]
+    return [visit.label for entry_set in sets for visit in entry_set.visits]
 
 
 def _parameters(entry: object, known: Mapping[str, Definition]) -> dict[str, str]:
@@ -65,6 +77,9 @@ def _parameters(entry: object, known: Mapping[str, Definition]) -> dict[str, str
     if isinstance(entry, (FindingsDataset, ConcentrationsDataset)):
         found: dict[str, str] = {parameter.code: parameter.type for parameter in entry.parameters}
         return found | {ratio.code: "number" for ratio in getattr(entry, "ratios", ())}
+    if isinstance(entry, SofaDataset):
+        score = sofa_definition.named(entry.definition, None, f"datasets[{entry.id}].definition")
+        return {part.code: "number" for part in (*score.components, *score.totals)}
     return {}
 
 
@@ -109,7 +124,8 @@ def values(
     for dataset in spec.inputs:
         frame = derived[dataset].sort_values("row_id", kind="stable")
         pair = (frame["AVISIT"], frame["ANL01FL"])
-        at = [visit == spec.visit and chosen == "Y" for visit, chosen in zip(*pair, strict=True)]
+        wanted = spec.visit_of.get(dataset, spec.visit)
+        at = [visit == wanted and chosen == "Y" for visit, chosen in zip(*pair, strict=True)]
         _add_records(found, frame[pd.Series(at, index=frame.index, dtype=bool)])
     return {key: found[key[0]] for key in zip(ordered["USUBJID"], ordered["row_id"], strict=True)}
 

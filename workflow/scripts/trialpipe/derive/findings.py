@@ -176,7 +176,8 @@ def _timing(point: Point | None, place: Place | None, subject: Subject, protocol
         return {"ADT": pd.NaT, "ADTM": pd.NaT, "ATIME": None, "ADY": None, "RELDAYS": None}
     start = protocol.time.day_start
     day, zero = windows.clock_day(point.day, point.time, start), windows.origin_day(subject, protocol)
-    first = subject.exact_day(protocol.time.origin)
+    origin = windows.origin(subject, protocol)
+    first = origin.high if origin is not None and origin.exact else None
     return {
         "ADT": days.date(point.day),
         "ADTM": days.stamp(point.day, point.time),

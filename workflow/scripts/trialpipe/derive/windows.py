@@ -46,9 +46,15 @@ def clock_day(day: int, time: str | None, day_start: str) -> int:
     return day - 1 if time is not None and time < day_start else day
 
 
+def origin(subject: Subject, protocol: Protocol) -> Moment | None:
+    """Moment of the trial's origin or, if that did not happen, of what stands for it (``time.otherwise``)."""
+    found, other = subject.moment(protocol.time.origin), protocol.time.otherwise
+    return subject.moment(other) if found is None and other is not None else found
+
+
 def origin_day(subject: Subject, protocol: Protocol) -> int | None:
     """Day of the trial's origin on the trial's clock; None if the patient has no exact one."""
-    moment = subject.moment(protocol.time.origin)
+    moment = origin(subject, protocol)
     if moment is None or not moment.exact:
         return None
     return clock_day(moment.high, moment.time, protocol.time.day_start)

@@ -36,15 +36,15 @@ def fingerprint(adapter: Path, roots: tuple[str, ...]) -> dict[str, str]:
     Returns ``{name: 16 hex digits}`` plus ``python`` and the version of each third-party package imported
     anywhere in the closure, sorted by name. Raises FileNotFoundError for a root that does not exist.
     """
-    tree = ast.parse(adapter.read_text(encoding="utf-8"))
-    modules = closure(tuple(sorted({*roots, *_imports(tree)[0]})))
-    packages = set(_imports(tree)[1])
-    result = {"adapter": _digest(tree)}
+    own, other, digest = _adapter(adapter)
+    modules = closure(tuple(sorted({*roots, *own})))
+    packages = set(other)
+    result = {"adapter": digest}
     for name in modules:
         result[name] = module_hash(name)
-        packages |= set(_imports(_tree(name))[1])
+        packages |= set(_module_imports(name)[1])
     for package in sorted(packages & set(DISTRIBUTIONS)):
-        result[package] = metadata.version(DISTRIBUTIONS[package])
+        result[package] = _version(DISTRIBUTIONS[package])
     result["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     return dict(sorted(result.items()))
 
@@ -58,7 +58,7 @@ def closure(roots: tuple[str, ...]) -> tuple[str, ...]:
         name = waiting.pop()
         if name not in seen:
             seen.add(name)
-            waiting += _imports(_tree(name))[0]
+            waiting += _module_imports(name)[0]
     return tuple(sorted(seen))
 
 
@@ -102,6 +102,22 @@ def _tree(module: str) -> ast.Module:
     return ast.parse(_path(module).read_text(encoding="utf-8"))
 
 
+@cache
+def _adapter(path: Path) -> tuple[list[str], list[str], str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return *_imports(tree), _digest(tree)
+
+
+@cache
+def _module_imports(module: str) -> tuple[list[str], list[str]]:
+    return _imports(_tree(module))
+
+
+@cache
+def _version(distribution: str) -> str:
+    return metadata.version(distribution)
+
+
 def _imports(tree: ast.Module) -> tuple[list[str], list[str]]:
     """(first-party modules, top-level names of other packages) a syntax tree imports."""
     own: set[str] = set()
@@ -119,6 +135,7 @@ def _imports(tree: ast.Module) -> tuple[list[str], list[str]]:
     return sorted(own), sorted(other)
 
 
+@cache
 def _is_module(name: str) -> bool:
     return name.startswith(f"{PACKAGE}.") and _path(name).exists()
 

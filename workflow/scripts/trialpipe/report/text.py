@@ -61,8 +61,11 @@ def clock(protocol: Protocol) -> str:
     """How days are counted in this trial."""
     origin = next(m.label for m in protocol.milestones if m.id == protocol.time.origin)
     first = f"D{protocol.time.first_day}"
+    other = next((m.label for m in protocol.milestones if m.id == protocol.time.otherwise), None)
+    instead = f" (of a patient in whom it did not happen: {other[0].lower()}{other[1:]})" if other else ""
     return (
-        f"Origin: {origin[0].lower()}{origin[1:]}, {first}. Times in tables are elapsed days from the origin they name."
+        f"Origin: {origin[0].lower()}{origin[1:]}, {first}{instead}. "
+        "Times in tables are elapsed days from the origin they name."
     )
 
 
