@@ -87,12 +87,14 @@ lint:  ## linters, types, import contract, schemas, data guard
 	@$(PYTHON) -m snakefmt --check Snakefile workflow/rules
 	@$(PYTHON) -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 	@$(PYTHON) -m trialpipe.config.schemas --check
+	@$(PYTHON) -m trialpipe.config.readme --check
 	@$(PYTHON) tools/check_no_data.py
 	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" --lint
 
-schemas:  ## JSON Schemas for editors, from the models
+schemas:  ## JSON Schemas and config/README.md, from the models
 	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.config.schemas
+	@$(PYTHON) -m trialpipe.config.readme
 
 clean-results:  ## remove results/ and logs/ of this folder
 	@rm -rf results logs

@@ -14,7 +14,7 @@ from trialpipe.config.types import Duration, Strict, Text
 class Parameter(Strict):
     """A parameter of a findings dataset: PARAMCD from a test (and specimen) of the domain."""
 
-    code: Variable
+    code: Variable = Field(description="PARAMCD")
     label: Text = Field(description="name in tables")
     where: Where = Field(description="filter on the domain, e.g. {LBTESTCD: FERRITIN, LBSPEC: BLOOD}")
     type: Literal["number", "text"] = Field("number", description="number or text")
@@ -24,7 +24,7 @@ class FindingsDataset(Strict):
     """BDS dataset from findings domains: one row per parameter and record, windowed to visits."""
 
     kind: Literal["findings"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     domain: Domain = Field(description="clean domain of the records")
     visits: Name = Field(description="visit set the records are assigned to")
@@ -35,7 +35,7 @@ class ResponseDataset(Strict):
     """Response per visit under named rule-sets (three-valued), from findings datasets."""
 
     kind: Literal["response"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the items")
     domains: tuple[Domain, ...] = Field(
@@ -51,7 +51,7 @@ class ResponseTimeDataset(Strict):
     """Interval-censored time to response per rule-set and level, with competing events."""
 
     kind: Literal["response_time"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     source: DatasetId = Field(description="response dataset")
     competing: Names = Field((), description="milestones that compete with response, in order: CNSR 2, 3, ...")
@@ -61,7 +61,7 @@ class AdverseEventsDataset(Strict):
     """One row per adverse event with analysis windows as flags."""
 
     kind: Literal["adverse_events"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     domain: Domain = Field("ae", description="clean domain of the events")
     windows: tuple[AEWindow, ...] = Field(description="periods in which events count, one flag each")
@@ -73,7 +73,7 @@ class AEWindow(Strict):
     milestone of ``before``, or ``until`` elapsed days; ``extend`` adds days to whichever comes first.
     """
 
-    id: Name
+    id: Name = Field(description="name that analyses use")
     variable: Variable = Field(description="flag in ADAE, e.g. TRTEMFL")
     label: Text = Field(description="name in tables")
     start: Name = Field(description="milestone at which the window begins")
@@ -114,7 +114,7 @@ class ConcentrationsDataset(Strict):
     """ADPC: findings with hours since the dose before the sample, its type by them, and paired ratios."""
 
     kind: Literal["concentrations"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     domain: Domain = Field(description="clean domain of the concentrations")
     visits: Name = Field(description="visit set of the samples")
@@ -128,7 +128,7 @@ class CriteriaDataset(Strict):
     """Diagnostic criteria and scores at one visit, three-valued, with the least and greatest possible score."""
 
     kind: Literal["criteria"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the items")
     visit: Text = Field(description="visit whose values count")
@@ -149,7 +149,7 @@ class EligibilityDataset(Strict):
     """ADIE: eligibility criteria as checks; an inclusion criterion not met or an exclusion met is a deviation."""
 
     kind: Literal["eligibility"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the items")
     visit: Text = Field(description="visit whose values count")
@@ -161,7 +161,7 @@ class ReactivationDataset(Strict):
     """Time from first response to reactivation; death and the other competing milestones end it otherwise."""
 
     kind: Literal["reactivation"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     source: DatasetId = Field(description="response dataset")
     rule_set: Text = Field(description="rule-set of the response")
@@ -175,7 +175,7 @@ class InfectionsDataset(Strict):
     """ADINF: first viral infection by virus (de novo or worsening) in a window, from repeated PCR."""
 
     kind: Literal["infections"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     domain: Domain = Field("mb", description="clean domain of the PCRs")
     viruses: tuple[Parameter, ...] = Field(description="viruses, a parameter each")
@@ -206,7 +206,7 @@ class LabGradesDataset(Strict):
     """ADLBGR: toxicity grade of laboratory results, a row per graded record and term."""
 
     kind: Literal["lab_grades"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     inputs: tuple[DatasetId, ...] = Field(description="findings datasets that hold the results")
     version: Text = Field("5.0", description="version of the terminology, in resources/reference/ctcae_v5_lab.csv")
@@ -219,7 +219,7 @@ class GvhdDataset(Strict):
     """ADGV: organ stages and grades of graft-versus-host disease per assessment, onset and maximum per patient."""
 
     kind: Literal["gvhd"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     domains: tuple[Domain, ...] = Field(
         ("gv",), description="the first holds the assessments, the others give values of the days up to one"
@@ -254,7 +254,7 @@ class ExposureDataset(Strict):
     """ADEX: planned administrations one by one (given, dose, days, reason if not) and their sum per patient."""
 
     kind: Literal["exposure"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     domain: Domain = Field("ex", description="clean domain of the administrations")
     where: Where = Field({}, description="filter on the domain")
@@ -273,7 +273,7 @@ class TimeToEventDataset(Strict):
     """ADTTE: one row per patient, time-to-event endpoint and scenario."""
 
     kind: Literal["time_to_event"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
 
 
@@ -281,7 +281,7 @@ class StateDataset(Strict):
     """ADEFF: one row per patient, state-at-horizon endpoint and scenario."""
 
     kind: Literal["state"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
 
 

@@ -14,7 +14,7 @@ class StayDataset(Strict):
     """ADSTAY: length of a stay (in a unit or hospital) from ``origin`` to discharge or death, and days free of it."""
 
     kind: Literal["stay"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     code: Variable = Field(description="PARAMCD, e.g. ICUSTAY")
     origin: Name = Field(description="milestone at which the stay begins")
@@ -42,7 +42,7 @@ class NosocomialDataset(Strict):
     """ADNOSO: infections acquired in hospital, an EPISODE row per record and the first of each type per patient."""
 
     kind: Literal["nosocomial"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     domain: Domain = Field("ce", description="clean domain of the infections")
     date: Variable = Field("CESTDTC", description="date/time of onset")
@@ -88,7 +88,7 @@ class SofaDataset(Strict):
     """Organ failure score per intensive care day from daily components, with what was filled and how."""
 
     kind: Literal["sofa"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     definition: Text = Field("SOFA-1", description="id in resources/reference/sofa.yaml")
     visits: Name = Field(description="visit set of the intensive care days")
@@ -112,6 +112,6 @@ class SofaResponseDataset(Strict):
     """ADEFF of outcomes with a sofa_response endpoint: alive with a decrease of the score at a visit."""
 
     kind: Literal["sofa_response"]
-    id: DatasetId
+    id: DatasetId = Field(description="name of the dataset")
     label: Text = Field(description="what the dataset holds")
     source: DatasetId = Field(description="sofa dataset")

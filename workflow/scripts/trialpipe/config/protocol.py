@@ -85,10 +85,10 @@ class Time(Strict):
 class Milestone(Strict):
     """A dated event of a patient, found in one clean domain; becomes ``variable`` in ADSL."""
 
-    id: Name
+    id: Name = Field(description="name that other keys use, e.g. first_dose")
     variable: Variable = Field(description="ADSL date variable, ends in DT, e.g. TRTSDT")
     label: Text = Field(description="name in tables and figures")
-    domain: Domain
+    domain: Domain = Field(description="clean domain of the record")
     where: Where = Field({}, description="filter on the records of the domain")
     date: Variable = Field(description="date/time variable of the domain, e.g. EXSTDTC")
     pick: Literal["first", "last"] = Field("first", description="which record counts if there are several")
@@ -100,10 +100,10 @@ class DerivedEvent(Strict):
     Of events of one day, those with ``gvhd`` in their id come before relapse and death, as milestones do.
     """
 
-    id: Name
+    id: Name = Field(description="name that endpoints use")
     label: Text = Field(description="name in tables and figures")
-    dataset: DatasetId
-    parameter: Variable
+    dataset: DatasetId = Field(description="derived dataset of the event")
+    parameter: Variable = Field(description="PARAMCD of its row")
 
 
 class Evidence(Strict):
@@ -141,7 +141,7 @@ class Formula(Strict):
 class Population(Strict):
     """Analysis set: patients who have all ``require`` milestones and match ``where`` on ADSL."""
 
-    id: Name
+    id: Name = Field(description="name that estimands and analyses use")
     variable: Variable = Field(description="ADSL flag, ends in FL, e.g. SAFFL")
     label: Text = Field(description="name in tables")
     require: Names = Field((), description="milestones a member has")
