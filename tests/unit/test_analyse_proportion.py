@@ -142,3 +142,18 @@ def test_proportion_and_incidence_of_death_add_up_to_one() -> None:
     timeless.loc[timeless["statistic"] == "missing", "value"] = 1.0
     assert law(laws(timeless, *arguments), "Proportion alive and incidence of death add up to 1").empty
     assert not law(broken, "Proportion alive and incidence of death add up to 1")["holds"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (0, "the outcome of 0 of 40 patients (0.0 %) is not known, less than 5 %: no multiple imputation"),
+        (1, "the outcome of 1 of 40 patients (2.5 %) is not known, less than 5 %: no multiple imputation"),
+        (2, "(5.0 %) is not known, 5 % or more: multiple imputation is called for and was not done"),
+    ],
+)
+def test_says_whether_missing_outcomes_call_for_imputation(lost, said) -> None:
+    data = {"adsl": people(40), "adeff": states({"alive": 38 - lost, "dead": 2, "lost": lost})}
+    results, _ = run(outcome("proportion", {**STATE, "terminal": None}, {"imputation_from": "0.05"}), data)
+    assert said in one(results, "percent", category="lost")["note"]
+    assert one(results, "percent", category="dead")["note"] is None

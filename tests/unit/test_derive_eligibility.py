@@ -133,3 +133,36 @@ def test_parameter_of_two_inputs():
 def test_not_and_nested_rules():
     rule = {"not": {"at_least": "2", "of": [{"parameter": "AGE", "gt": "2"}, {"parameter": "HGB", "lt": "90"}]}}
     assert run({"1": LABS}, {**AGE, "rule": rule})["AVALC"][0] == "not met"
+
+
+def test_an_input_may_name_the_visit_otherwise():
+    """The score of D1 decides beside the laboratory of inclusion; a score of another visit does not."""
+    sofa = {"kind": "sofa", "id": "adsofa", "label": "S", "visits": "w", "measures": []}
+    rule = {"all_of": [{"parameter": "SOFATOT", "ge": "4"}, {"parameter": "HGB", "lt": "90"}]}
+    entry = eligibility({**AGE, "rule": rule}, inputs=["adlb", "adsofa"], visit_of={"adsofa": "D1"})
+    days = [{"label": "D1", "day": "0", "window": ["0", "0"], "baseline": "true"}]
+    days.append({"label": "D7", "day": "7", "window": ["7", "7"]})
+    plan = protocol(sofa, entry)
+    plan = plan.model_validate(
+        {
+            **plan.model_dump(mode="json"),
+            "visit_sets": [*plan.model_dump(mode="json")["visit_sets"], {"id": "w", "visits": days}],
+        }
+    )
+    scores = findings({"1": LABS})
+    scores = pd.concat(
+        scores.head(1).assign(
+            PARAMCD="SOFATOT", AVAL=value, AVALC=str(value), AVISIT=label, ANL01FL="Y", row_id=f"s:{label}"
+        )
+        for label, value in (("D1", 9.0), ("D7", 2.0))
+    )
+    derived = {"adsl": adsl({"1": LABS}), "adlb": findings({"1": LABS}), "adsofa": scores}
+    found = derive("adie", plan, (), {}, derived)
+    assert found["AVALC"].tolist() == ["met"]
+    assert "s:D1" in found["from"][0]
+    assert "s:D7" not in found["from"][0]
+    wrong = plan.model_copy(
+        update={"datasets": (*plan.datasets[:-1], plan.datasets[-1].model_copy(update={"visit_of": {"adsofa": "D2"}}))}
+    )
+    with pytest.raises(DataError, match="visit_of.adsofa 'D2' is no visit of the input - name a visit of adsofa"):
+        derive("adie", wrong, (), {}, derived)

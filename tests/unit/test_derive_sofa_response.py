@@ -164,3 +164,19 @@ def test_proportion_on_top(tmp_path):
     assert own["success", "p"] == pytest.approx(1 - 0.6**5 - 5 * 0.4 * 0.6**4, abs=1e-12)
     best = results[(results["scenario"] == "best") & (results["category"] == "success")].set_index("statistic")["value"]
     assert best["n"] == 3
+
+
+def test_without_a_dose_the_days_count_from_what_stands_for_the_origin():
+    """Never treated: D1 is the day of inclusion. With a dose on the next day D7 is seven days after inclusion."""
+    plan = PLAN.model_copy(update={"time": PLAN.time.model_copy(update={"origin": "dose", "otherwise": "included"})})
+    row = decided(day_with(0, 8) + day_with(6, 5), {"dose": ""}, plan).loc["primary"]
+    assert (row["AVALC"], row["BASE"], row["SCORE"], row["ATIME"]) == ("success", 8, 5, 6)
+    late = decided(day_with(0, 8) + day_with(7, 5), {"dose": moment(1, "12:00")}, plan).loc["primary"]
+    assert (late["AVALC"], late["SCORE"], late["ATIME"]) == ("success", 5, 7)
+    dead = decided(day_with(0, 8), {"dose": moment(1, "12:00"), "death": moment(7, "01:00"), "seen": ""}, plan).loc[
+        "primary"
+    ]
+    assert dead["AVALC"] == "dead"
+    alone = PLAN.model_copy(update={"time": PLAN.time.model_copy(update={"origin": "dose"})})
+    none = decided(day_with(0, 8) + day_with(6, 5), {"dose": ""}, alone).loc["primary"]
+    assert none["AVALC"] is None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from trialpipe.analyse.context import Context, Group
-from trialpipe.analyse.formats import Value
+from trialpipe.analyse.context import PRIMARY, Context, Group
+from trialpipe.analyse.formats import Value, text_of
 from trialpipe.analyse.rows import Manner
 from trialpipe.config.analyses import ProportionAnalysis
 from trialpipe.config.outcomes import SofaResponse, StateAtHorizon
@@ -13,13 +13,15 @@ from trialpipe.config.outcomes import SofaResponse, StateAtHorizon
 STATES = ("reached", "alive", "dead", "lost")
 SCORE_STATES = ("no_decrease", "dead", "missing")
 """Beside ``success``, which has its row already."""
+UNKNOWN = ("lost", "missing")
+"""States without a known outcome."""
 
 
 def run(analysis: ProportionAnalysis, context: Context) -> list[dict[str, Any]]:
     """Per group: the success proportion, then the states that add up to the group."""
     found: list[dict[str, Any]] = []
     for group in context.groups:
-        found += _success(analysis, context, group) + _states(context, group)
+        found += _success(analysis, context, group) + _states(analysis, context, group)
     return found
 
 
@@ -52,14 +54,17 @@ def _success(analysis: ProportionAnalysis, context: Context, group: Group) -> li
     )
 
 
-def _states(context: Context, group: Group) -> list[dict[str, Any]]:
+def _states(analysis: ProportionAnalysis, context: Context, group: Group) -> list[dict[str, Any]]:
     """Every state among all patients of the group; patients without a state are undetermined."""
     data = context.of(group)
-    found: list[dict[str, Any]] = []
-    for state in _words(context):
-        found += context.proportion(context.behind(data[data["AVALC"] == state]), group, category=state)
     rest = data[data["AVALC"].isna()]
     absent = group.subjects[~group.subjects["USUBJID"].isin(set(data["USUBJID"]))]
+    unknown = len(rest) + len(absent) + int(data["AVALC"].isin(UNKNOWN).sum())
+    found: list[dict[str, Any]] = []
+    for state in _words(context):
+        hits = context.behind(data[data["AVALC"] == state])
+        note = _imputation(analysis, context, unknown, len(group.subjects)) if state in UNKNOWN else None
+        found += context.proportion(hits, group, note=note, category=state)
     if len(rest) or len(absent):
         notes = sorted({str(note) for note in rest["NOTE"].dropna()})
         found += context.proportion(
@@ -69,6 +74,17 @@ def _states(context: Context, group: Group) -> list[dict[str, Any]]:
             category="undetermined",
         )
     return found
+
+
+def _imputation(analysis: ProportionAnalysis, context: Context, unknown: int, total: int) -> str | None:
+    """Whether multiple imputation is called for, by the share of unknown outcomes of the primary scenario."""
+    if analysis.imputation_from is None or context.scenario != PRIMARY or not total:
+        return None
+    limit, share = f"{100 * analysis.imputation_from:g} %", text_of("percent", 100 * unknown / total, 0, 0)
+    counted = f"the outcome of {unknown} of {total} patients ({share} %) is not known"
+    if unknown < analysis.imputation_from * total:
+        return f"{counted}, less than {limit}: no multiple imputation"
+    return f"{counted}, {limit} or more: multiple imputation is called for and was not done"
 
 
 def _words(context: Context) -> tuple[str, ...]:

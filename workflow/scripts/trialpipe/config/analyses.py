@@ -27,6 +27,9 @@ class ProportionAnalysis(Interval):
     kind: Literal["proportion"]
     null_value: Probability | None = Field(None, description="proportion of the null hypothesis")
     alternative: Literal["two-sided", "greater", "less"] = Field("two-sided", description="side of the test")
+    imputation_from: Probability | None = Field(
+        None, description="share of missing outcomes from which multiple imputation is called for; the table says so"
+    )
 
 
 class SimonTwoStage(Analysis):

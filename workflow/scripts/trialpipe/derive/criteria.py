@@ -214,7 +214,8 @@ def _diagnosis(
     why = f"{met} met, {open_} not assessed" + (", molecular diagnosis unknown" if alone is None else "")
     truth = diagnosed(truths, rule.least, alone)
     note = why if truth is None else "molecular diagnosis" if alone is True else None
-    words = f"{definition.title}: molecular diagnosis or at least {rule.least} of {total}"
+    either = "" if rule.alone is None else "molecular diagnosis or "
+    words = f"{definition.title}: {either}at least {rule.least} of {total}"
     counted = f"{definition.title}: criteria"
     as_assessed = diagnosed_as_assessed(truths, rule.least, alone)
     return [

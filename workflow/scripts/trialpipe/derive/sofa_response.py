@@ -120,7 +120,8 @@ def _scores(frame: pd.DataFrame, endpoint: Endpoint, outcome: str) -> dict[str, 
         cure = f"use one of {', '.join(codes)}"
         raise config_error(f"outcome {outcome} endpoint.parameter", endpoint.parameter, "is not in the score", cure)
     rows = frame[frame["PARAMCD"] == endpoint.parameter].sort_values("row_id", kind="stable")
-    rows = rows[[v == endpoint.visit and a == "Y" for v, a in zip(rows["AVISIT"], rows["ANL01FL"], strict=True)]]
+    at = [v == endpoint.visit and a == "Y" for v, a in zip(rows["AVISIT"], rows["ANL01FL"], strict=True)]
+    rows = rows[pd.Series(at, index=rows.index, dtype=bool)]
     value, base = days.numbers(rows["AVAL"]), days.numbers(rows["BASE"])
     fill = days.texts(rows["FILL"])
     pairs = enumerate(zip(rows["USUBJID"], rows["row_id"], strict=True))
