@@ -83,6 +83,50 @@ def implies(rule: Rule, records: Sequence[Record], log: Log) -> None:
             _put(rule, log, record, (then, when), {"when": found, "then": other})
 
 
+def contradicts(rule: Rule, records: Sequence[Record], log: Log) -> None:
+    """Findings ``when`` and ``never`` (test and result in words) of one raw row, which cannot both hold."""
+    stem = prefix(log.domain)
+    rows: dict[str, dict[str, list[Record]]] = {}
+    for record in records:
+        said = f"{record.text(f'{stem}TESTCD')}:{record.text(f'{stem}STRESC')}"
+        rows.setdefault(record.raw.row, {}).setdefault(said, []).append(record)
+    for found in rows.values():
+        others = found.get(rule.parameters["never"], [])
+        for record in found.get(rule.parameters["when"], []) if others else []:
+            words = {"when": record.text(f"{stem}TEST"), "never": others[0].text(f"{stem}TEST")}
+            cells = [cell for other in others for cell in other.cells[f"{stem}ORRES"]]
+            _put(rule, log, record, (f"{stem}ORRES",), words, cells)
+
+
+def repeats(rule: Rule, records: Sequence[Record], log: Log) -> None:
+    """Records of one patient and ``within`` with the same ``variable`` (a number that should count them)."""
+    variable, within = rule.parameters["variable"], rule.parameters["within"]
+    groups: dict[tuple[str, str | None, str], list[Record]] = {}
+    for record in records:
+        if (number := record.text(variable)) is not None:
+            groups.setdefault((record.subject, record.text(within), number), []).append(record)
+    for (_, _, number), group in groups.items():
+        if len(group) > 1:
+            more = [cell for other in group[:-1] for cell in other.cells.get(variable, ())]
+            _put(rule, log, group[-1], (variable,), {"n": len(group), "number": number}, more)
+
+
+def stage_bounds(rule: Rule, records: Sequence[Record], log: Log) -> None:
+    """A measure below the least one of the stage in the same raw row; ``bounds`` are stage:least in its unit."""
+    stem = prefix(log.domain)
+    pairs = (part.split(":") for part in rule.options("bounds"))
+    bounds = {stage: float(least) for stage, least in pairs}
+    stages = {r.raw.row: r for r in records if r.values.get(f"{stem}TESTCD") == rule.parameters["stage"]}
+    for record in records:
+        value, staged = record.values.get(f"{stem}STRESN"), stages.get(record.raw.row)
+        if record.values.get(f"{stem}TESTCD") != rule.parameters["measure"] or staged is None:
+            continue
+        stage = staged.text(f"{stem}STRESN") or ""
+        if stage in bounds and isinstance(value, float) and value < bounds[stage]:
+            words = {"stage": stage, "least": f"{bounds[stage]:g}", "unit": record.text(f"{stem}STRESU")}
+            _put(rule, log, record, (f"{stem}ORRES",), words, staged.cells[f"{stem}ORRES"])
+
+
 def _put(
     rule: Rule,
     log: Log,
@@ -110,4 +154,7 @@ KINDS: dict[str, Callable[[Rule, Sequence[Record], Log], None]] = {
     "time_missing": time_missing,
     "pair_above": pair_above,
     "implies": implies,
+    "repeats": repeats,
+    "stage_bounds": stage_bounds,
+    "contradicts": contradicts,
 }

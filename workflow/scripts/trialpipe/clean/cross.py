@@ -219,6 +219,48 @@ def needs(rule: Rule, tables: Tables, log: Log) -> None:
                 _put(rule, log, [row, *(other for other in others if other is not row)], variable, value)
 
 
+def excludes(rule: Rule, tables: Tables, log: Log) -> None:
+    """Records ``when`` of a patient who also has one ``without``."""
+    barred: dict[str, Row] = {}
+    for option in rule.options("without"):
+        for row in _matching(tables, option):
+            barred.setdefault(row.subject, row)
+    for option in rule.options("when"):
+        variable, _, value = option.split(".")[1].partition(":")
+        for row in (row for row in _matching(tables, option) if row.subject in barred):
+            _put(rule, log, [row, barred[row.subject]], variable, value)
+
+
+def differ(rule: Rule, tables: Tables, log: Log) -> None:
+    """``first`` and ``second`` of a patient, both known and surely different: texts, or days whose bounds do not meet.
+
+    ``first_where`` and ``second_where`` select records; of several the first in row order counts.
+    """
+    firsts, seconds = (_known(tables, rule, name) for name in ("first", "second"))
+    names = [rule.parameters[name].split(".")[1] for name in ("first", "second")]
+    for subject in sorted(firsts.keys() & seconds.keys()):
+        pair = [firsts[subject], seconds[subject]]
+        one, other = (row.day(name) for row, name in zip(pair, names, strict=True))
+        texts = [row.text(name) for row, name in zip(pair, names, strict=True)]
+        if one is not None and other is not None:
+            wrong = one.low > other.high or other.low > one.high
+        else:
+            wrong = one is None and other is None and texts[0] != texts[1]
+        if wrong:
+            _put(rule, log, pair, names[0], texts[0], {"first": texts[0], "second": texts[1]})
+
+
+def _known(tables: Tables, rule: Rule, name: str) -> dict[str, Row]:
+    """The first row of each patient in which a variable is known."""
+    domain, variable = rule.parameters[name].split(".")
+    where = rule.parameters.get(f"{name}_where")
+    found: dict[str, Row] = {}
+    for row in tables.get(domain, []):
+        if row.text(variable) is not None and (where is None or _meets(row, where)):
+            found.setdefault(row.subject, row)
+    return found
+
+
 def _matching(tables: Tables, option: str) -> list[Row]:
     domain, condition = option.split(".")
     return [row for row in tables.get(domain, []) if _meets(row, condition)]
@@ -307,6 +349,8 @@ KINDS: dict[str, Callable[[Rule, Tables, Log], None]] = {
     "long_before": long_before,
     "after_death": after_death,
     "needs": needs,
+    "excludes": excludes,
+    "differ": differ,
     "sample_unknown": sample_unknown,
     "sample_subject": sample_subject,
     "sample_date": sample_date,

@@ -36,6 +36,7 @@ class Source:
     high: str | None = None
     date: str | None = None
     set: dict[str, Value] = field(default_factory=dict)
+    required: bool = False
     limits: tuple[tuple[str, str], ...] = ()
     constants: tuple[tuple[str, float], ...] = ()
 
@@ -49,6 +50,8 @@ def record(
         ledger.set_aside(raw.form, raw.lines, "test not known")
         return []
     present = [(n, source) for n, source in enumerate(sources) if (raw.text(source.result) or "").strip()]
+    for source in (s for s in sources if s.required and not (raw.text(s.result) or "").strip()):
+        reader.query("required", Record(raw, subject, ()), source.result, None, f"{prefix(reader.domain)}ORRES")
     if not present:
         ledger.set_aside(raw.form, raw.lines, "no result")
         return []
@@ -91,6 +94,7 @@ def _wide(test: Test) -> Source:
         test.high,
         test.date,
         dict(test.set),
+        test.required,
     )
 
 
@@ -248,7 +252,9 @@ def _resolve(
             return None
         reader.query("unit_in_value", record, source.result, text, read=numbers.shown(found.value or 0.0))
         unit_text = unit_text or found.unit
-    factor = _factor(reader, info, unit_text)
+    # a test of several kinds of unit (a rate by weight or not) has no unit of its own, and yet its result needs one
+    absent = unit_text is None and source.unit_item is not None
+    factor = None if absent else _factor(reader, info, unit_text)
     if factor is None:
         record.flags.add("UNIT_SUSPECT")
         if unit_text is None:
@@ -292,8 +298,8 @@ def _standard(
         suspect = units.suspect(info.code, info.unit, raw_value, own, *soft) if info.unit else None
         if suspect is not None:
             record.flags.add("UNIT_SUSPECT")
-        kind = "range_hard" if suspect is None else "unit_factor"
-        reader.query(kind, record, source.result, text, suspect=suspect, **words)
+        kind, more = ("range_hard", ()) if suspect is None else ("unit_factor", record.cells.get("unit", ()))
+        reader.query(kind, record, source.result, text, more=more, suspect=suspect, **words)
         return
     if _outside(value, info.soft):
         words |= {"low": _edge(info.soft[0]), "high": _edge(info.soft[1])}

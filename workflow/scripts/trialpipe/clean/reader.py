@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trialpipe.clean import dates, numbers, subjects
@@ -99,7 +100,28 @@ class Reader:
         if found is not None and not plain:
             record.flags.add("NUMBER_INVALID")
             self.query("number_invalid", record, item, text, variable=variable)
-        record.values[variable] = found.value if found is not None and plain else None
+        value = found.value if found is not None and plain else None
+        if value is not None and spec.unit_item is not None:
+            value = self._converted(record, variable, spec, spec.unit_item, value)
+        record.values[variable] = value
+
+    def _converted(self, record: Record, variable: str, spec: Value, item: str, value: float) -> float | None:
+        """The number in ``spec.unit``; None, flag and query where the unit beside it is missing or not known."""
+        text = (record.raw.text(item) or "").strip()
+        record.cells[f"{item}*"] = record.raw.origin(item)
+        units, target = self.context.reference.units, spec.unit or ""
+        coded = text if spec.unit_codes is None else self._codes(spec.unit_codes).get(text)
+        unit = units.canonical(coded, target=target) if coded else None
+        factor = units.factor("*", unit, target) if unit is not None else None
+        if factor is None:
+            record.flags.add("UNIT_SUSPECT")
+            kind = "unit_unknown" if text else "unit_missing"
+            self.query(kind, record, item, record.shown.get(variable), variable, unit=text, test=variable)
+            return None
+        if factor != 1:
+            record.flags.add("UNIT_CONVERTED")
+        # 12 digits: without binary noise
+        return float(f"{value * factor:.12g}")
 
     def decimal(self, record: Record, item: str) -> str:
         """The decimal mark of a cell: that beside it (``<item>__DECIMAL``) if there is one, else the dialect's."""
@@ -192,15 +214,22 @@ class Reader:
             self.query("after_cutoff", record, item, text, variable=variable, cutoff=cutoff.isoformat())
 
     def query(
-        self, kind: str, record: Record, item: str, text: str | None, variable: str | None = None, **fields: object
+        self,
+        kind: str,
+        record: Record,
+        item: str,
+        text: str | None,
+        variable: str | None = None,
+        more: Sequence[str] = (),
+        **fields: object,
     ) -> None:
-        """A finding at one item of the record's raw row."""
+        """A finding at one item of the record's raw row; ``more``: other cells that may be wrong instead."""
         stem = prefix(self.domain)
         decod = record.text(f"{stem}DECOD") or record.text(f"{stem}TRT")
         origin = record.raw.origin(item) if item else (f"{record.raw.row}:{variable}",)
         self.log.add(
             kind,
-            origin,
+            (*origin, *more),
             subject=record.subject,
             form=self.form,
             visit=record.visit,

@@ -64,15 +64,20 @@ class Source(Strict):
     label: Text = Field(description="name in the report")
     reader: Text = Field(description="name in the ingest table: delimited, workbook, bioplex, ...")
     dialect: Dialect = Field(default_factory=lambda: Dialect.model_validate({}), description="how its text is written")
+    ignore: tuple[Item, ...] = Field((), description="columns of any of its forms that are read but need no mapping")
     forms: tuple[Form, ...] = Field(description="raw tables of the source")
 
     @model_validator(mode="after")
     def _files(self) -> Source:
         if not self.files and any(not form.files for form in self.forms):
             raise ValueError("a form needs files, its own or those of its source")
-        forms = tuple(form if form.files else form.model_copy(update={"files": self.files}) for form in self.forms)
-        object.__setattr__(self, "forms", forms)
+        object.__setattr__(self, "forms", tuple(self._completed(form) for form in self.forms))
         return self
+
+    def _completed(self, form: Form) -> Form:
+        """The form with what its source says for all of them."""
+        ignore = tuple(dict.fromkeys([*form.ignore, *self.ignore]))
+        return form.model_copy(update={"files": form.files or self.files, "ignore": ignore})
 
 
 class Value(Strict):
@@ -86,7 +91,8 @@ class Value(Strict):
     time: Item | None = Field(None, description="item with the clock time of a date")
     codelist: Text | None = Field(None, description="id in resources/reference/codelists.csv or codelists below")
     unit: Text | None = Field(None, description="unit of a number, UCUM")
-    unit_item: Item | None = Field(None, description="item that names the unit of each row")
+    unit_item: Item | None = Field(None, description="item with the own unit of a number, which is converted to unit")
+    unit_codes: Text | None = Field(None, description="code list of unit_item, where the form codes its units")
     required: bool = Field(False, description="an empty value is a query")
 
 
@@ -107,6 +113,7 @@ class Test(Strict):
     high: Item | None = Field(None, description="upper limit of normal, in the result's unit")
     date: Item | None = Field(None, description="own date, if not the form's")
     set: dict[Variable, Value] = Field({}, description="qualifiers of this test only, e.g. LBSPEC")
+    required: bool = Field(False, description="an empty result is a query")
 
 
 class LongTest(Strict):

@@ -205,7 +205,7 @@ MAKERS: dict[str, Maker] = {
     "evaldt_missing": _swap("EVAL", "EVALDT", _fixed(""), _scheduled),
     "evaldt_lower_case": _swap("EVAL", "EVALDT", lambda r, t, g: t.lower(), _scheduled),
     "visit_unknown": _swap("EVAL", "VISIT", _fixed("M7"), _scheduled),
-    "remission_unknown_code": _swap("EVAL", "REMISS", _fixed("?"), _scheduled),
+    "remission_unknown_code": _swap("EVAL", "REMISS", _fixed("U"), _scheduled),
     "relapse_after_death": _swap("EVAL", "RELDT", _after_death_relapse, _relapse_dead, alone=True),
     "relapse_before_hsct": _swap("EVAL", "RELDT", _before_hsct, alone=True),
     "dli_in_arm_b": _arm_b,
