@@ -77,7 +77,7 @@ def _model(analysis: Cox, context: Context) -> Model:
     notes: list[str] = []
     if analysis.landmark is not None:
         seen = times(seen.frame[seen.time > analysis.landmark.at])
-    fixed = design(context, seen.frame, analysis.terms)
+    fixed = design(context, seen.frame, analysis.terms, analysis.reference)
     stratum, in_stratum = strata(context, seen.frame, analysis.strata)
     keep = fixed.known & in_stratum
     matrix = fixed.matrix[keep[fixed.known]]

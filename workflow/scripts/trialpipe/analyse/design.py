@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from trialpipe.analyse.context import Context, level_order, text
+from trialpipe.io.errors import DataError
 
 
 class Term(NamedTuple):
@@ -27,11 +28,13 @@ class Design(NamedTuple):
     notes: tuple[str, ...]
 
 
-def design(context: Context, frame: pd.DataFrame, variables: Sequence[str]) -> Design:
+def design(
+    context: Context, frame: pd.DataFrame, variables: Sequence[str], reference: Mapping[str, str] | None = None
+) -> Design:
     """Design of ``variables`` of ADSL for the patients of ``frame``, in its order.
 
     A row with a missing covariate is not known. Factor levels that no known row has are left out; the first of the
-    others is the reference.
+    others is the reference, unless ``reference`` names another. Raises DataError if it names a level nobody has.
     """
     values = context.subjects.set_index("USUBJID").loc[list(frame["USUBJID"]), list(variables)]
     known = values.notna().all(axis=1).to_numpy(dtype=bool)
@@ -46,6 +49,7 @@ def design(context: Context, frame: pd.DataFrame, variables: Sequence[str]) -> D
             continue
         labels = [text(value) for value in column]
         levels = [v for v in level_order(variable, context.protocol, filter(None, labels)) if v in set(labels)]
+        levels = _reference_first(context, variable, levels, (reference or {}).get(variable))
         if len(levels) < 2:
             notes.append(f"{variable} has one level only")
         for level in levels[1:]:
@@ -53,3 +57,13 @@ def design(context: Context, frame: pd.DataFrame, variables: Sequence[str]) -> D
             columns.append(np.array([label == level for label in labels], float))
     matrix = np.column_stack(columns) if columns else np.zeros((int(known.sum()), 0))
     return Design(tuple(terms), matrix, known, tuple(notes))
+
+
+def _reference_first(context: Context, variable: str, levels: list[str], wanted: str | None) -> list[str]:
+    if wanted is None or not levels:
+        return levels
+    if wanted not in levels:
+        item = f"outcome {context.outcome.id} {context.name} reference.{variable}"
+        message = "is the level of no patient at hand"
+        raise DataError("outcomes.yaml", None, item, wanted, message, f"name one of {', '.join(levels)}")
+    return [wanted, *(level for level in levels if level != wanted)]

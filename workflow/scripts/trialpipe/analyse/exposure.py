@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from trialpipe.analyse.context import Context
-from trialpipe.config.analyses_survival import TimeDependent
+from trialpipe.analyse.context import Context, Group
+from trialpipe.analyse.times import times
+from trialpipe.config.analyses_survival import Landmark, TimeDependent
 from trialpipe.stats.cox import split_at
 
 
@@ -33,6 +35,19 @@ def switch_days(context: Context, frame: pd.DataFrame, milestone: str) -> np.nda
     column = f"{name}_HI" if f"{name}_HI" in people.columns else name
     elapsed = pd.to_datetime(people[column]).to_numpy() - pd.to_datetime(frame["STARTDT"]).to_numpy()
     return elapsed / np.timedelta64(1, "D")
+
+
+def at_landmark(context: Context, landmark: Landmark | None) -> Context:
+    """The context of patients at risk after the landmark, in two groups: exposed by then, and not (Anderson 1983)."""
+    if landmark is None:
+        return context
+    seen = times(context.data)
+    kept = seen.frame[seen.time > landmark.at]
+    reached = switch_days(context, kept, landmark.exposure) <= landmark.at
+    people = context.subjects[context.subjects["USUBJID"].isin(set(kept["USUBJID"]))]
+    exposed = people["USUBJID"].isin(set(kept["USUBJID"][reached]))
+    levels = (Group(landmark.label, people[exposed]), Group(landmark.other, people[~exposed]))
+    return replace(context, subjects=people, data=kept, levels=levels)
 
 
 def counting_process(

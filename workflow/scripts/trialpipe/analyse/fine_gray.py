@@ -19,7 +19,7 @@ _TRUNCATED = "left truncation is not implemented for the subdistribution hazard"
 def run(analysis: FineGray, context: Context) -> list[dict[str, Any]]:
     """A cell per coefficient (``hr`` is the subdistribution hazard ratio), then the model's size."""
     seen = times(context.data)
-    fixed = design(context, seen.frame, analysis.terms)
+    fixed = design(context, seen.frame, analysis.terms, analysis.reference)
     used = times(seen.frame[fixed.known])
     fit = fine_gray(used.time, used.cause, fixed.matrix, 1, analysis.conf_level)
     roles: Roles = {

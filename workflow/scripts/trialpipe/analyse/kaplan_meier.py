@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from trialpipe.analyse.context import Context, Group
+from trialpipe.analyse.exposure import at_landmark
 from trialpipe.analyse.formats import NOT_ESTIMABLE, NOT_REACHED, Undefined, Value
 from trialpipe.analyse.rows import Manner, Roles
 from trialpipe.analyse.times import Times, times
@@ -18,6 +19,7 @@ _EMPTY = "no patient with a time"
 
 def run(analysis: KaplanMeier, context: Context) -> list[dict[str, Any]]:
     """Rows of every group: counts, quantiles, restricted mean, follow-up, estimates at times, curve."""
+    context = at_landmark(context, analysis.landmark)
     found: list[dict[str, Any]] = []
     for group in context.groups:
         found += _group(analysis, context, group)
@@ -34,7 +36,8 @@ def _group(analysis: KaplanMeier, context: Context, group: Group) -> list[dict[s
         "censored": int((seen.event == 0).sum()),
         "missing": len(seen.missing),
     }
-    found = context.cell(counts, everyone, group=group.label)
+    risk = f"patients at risk after day {analysis.landmark.at}" if analysis.landmark else None
+    found = context.cell(counts, everyone, Manner(note=risk), group=group.label)
     manner = Manner(
         method=f"Kaplan-Meier, Greenwood variance, {analysis.conf_type} interval",
         conf_level=analysis.conf_level,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from trialpipe.analyse.context import OVERALL, Context
+from trialpipe.analyse.exposure import at_landmark
 from trialpipe.analyse.formats import NOT_ESTIMABLE, Undefined, Value
 from trialpipe.analyse.rows import Manner
 from trialpipe.analyse.times import grouped, strata
@@ -18,6 +19,7 @@ _TRUNCATED = "left truncation is not implemented for the log-rank test"
 
 def run(analysis: LogRank, context: Context) -> list[dict[str, Any]]:
     """Observed and expected events per level, then the test over all (group Overall)."""
+    context = at_landmark(context, analysis.landmark)
     data = grouped(context, context.levels)
     stratum, known = strata(context, data.times.frame, analysis.strata)
     frame, event, code = data.times.frame[known], data.times.event[known], data.code[known]
@@ -25,7 +27,8 @@ def run(analysis: LogRank, context: Context) -> list[dict[str, Any]]:
     test = logrank(data.times.time[known], event, code, used, analysis.rho)
     name = "Log-rank test" if analysis.rho == 0 else f"Fleming-Harrington test (rho {analysis.rho:g})"
     method = name + (f" stratified by {', '.join(analysis.strata)}" if analysis.strata else "")
-    notes = [f"no patient in {', '.join(data.left_out)}"] if data.left_out else []
+    notes = [f"patients at risk after day {analysis.landmark.at}"] if analysis.landmark else []
+    notes += [f"no patient in {', '.join(data.left_out)}"] if data.left_out else []
     notes += [f"{int((~known).sum())} patient(s) without a stratum left out"] if not known.all() else []
     note = "; ".join(notes) or None
     found: list[dict[str, Any]] = []

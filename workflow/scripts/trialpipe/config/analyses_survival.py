@@ -23,6 +23,16 @@ class CumulativeIncidence(Interval):
     strata: tuple[Variable, ...] = Field((), description="ADSL variables that stratify the test")
 
 
+class Landmark(Strict):
+    """Only patients still at risk after ``at``; exposure = milestone reached by then."""
+
+    at: Duration = Field(description="time from the origin")
+    exposure: Name = Field(description="milestone")
+    name: Variable = Field(description="term in the results of a regression")
+    label: Text = Field(description="name in tables and, of curves, of the group that reached it")
+    other: Text = Field("Not by then", description="name of the group that did not, of curves")
+
+
 class KaplanMeier(Interval):
     """Survival at times, quantiles, restricted mean, follow-up by reverse Kaplan-Meier."""
 
@@ -32,6 +42,7 @@ class KaplanMeier(Interval):
     conf_type: Literal["log-log", "log", "plain"] = Field("log-log", description="transform of the interval")
     rmst: Duration | None = Field(None, description="restricted mean to this time")
     follow_up: bool = Field(False, description="also follow-up by reverse Kaplan-Meier")
+    landmark: Landmark | None = Field(None, description="two curves by an exposure reached at a later time, not by")
 
 
 class LogRank(Analysis):
@@ -40,6 +51,7 @@ class LogRank(Analysis):
     kind: Literal["logrank"]
     strata: tuple[Variable, ...] = Field((), description="ADSL variables that stratify the test")
     rho: float = Field(0.0, description="weight of Fleming and Harrington; 0 is the log-rank test")
+    landmark: Landmark | None = Field(None, description="groups by an exposure reached at a later time, not by")
 
 
 class DifferenceAtTime(Comparison):
@@ -75,20 +87,12 @@ class TimeDependent(Strict):
     switches: Literal["after", "on"] = Field("after", description="exposed from the day after, or on the day itself")
 
 
-class Landmark(Strict):
-    """Only patients still at risk after ``at``; exposure = milestone reached by then."""
-
-    at: Duration = Field(description="time from the origin")
-    exposure: Name = Field(description="milestone")
-    name: Variable = Field(description="term in the results")
-    label: Text = Field(description="name in tables")
-
-
 class Cox(Interval):
-    """Cox regression; factors are coded against their first level."""
+    """Cox regression; factors are coded against their first level or ``reference``."""
 
     kind: Literal["cox"]
     terms: tuple[Variable, ...] = Field((), description="ADSL variables; a text variable is a factor")
+    reference: dict[Variable, Text] = Field({}, description="level a factor is compared with, e.g. {ARMCD: B}")
     strata: tuple[Variable, ...] = Field((), description="ADSL variables with a baseline hazard each")
     ties: Literal["efron", "breslow"] = Field("efron", description="handling of ties")
     time_dependent: tuple[TimeDependent, ...] = Field((), description="exposures that begin during follow-up")
@@ -101,3 +105,4 @@ class FineGray(Interval):
 
     kind: Literal["fine_gray"]
     terms: tuple[Variable, ...] = Field(description="ADSL variables; a text variable is a factor")
+    reference: dict[Variable, Text] = Field({}, description="level a factor is compared with, e.g. {ARMCD: B}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trialpipe.config.analyses import AnyAnalysis
 from trialpipe.config.names import DatasetId, Name, Names, Variable
@@ -51,7 +51,18 @@ class TimeToEvent(Strict):
     competing: Names = Field((), description="milestones that end the time otherwise, in order: CNSR 2, 3, ...")
     censor: Name = Field("last_alive", description="milestone of last observation")
     horizon: Duration | None = Field(None, description="administrative end: later events are not counted")
+    lost_event: Names = Field((), description="populations in which censored before the horizon is an event")
+    lost_free: Names = Field((), description="populations in which censored before it is free of the event up to it")
     labels: dict[Name, Text] = Field({}, description="words of events and censoring")
+
+    @model_validator(mode="after")
+    def _lost_before(self) -> TimeToEvent:
+        if (self.lost_event or self.lost_free) and self.horizon is None:
+            raise ValueError("lost_event and lost_free need a horizon, e.g. 730 days")
+        both = set(self.lost_event) & set(self.lost_free)
+        if both:
+            raise ValueError(f"{sorted(both)[0]} is in lost_event and in lost_free")
+        return self
 
 
 class SofaResponse(Strict):

@@ -23,6 +23,8 @@ from trialpipe.derive.subjects import LAST_ALIVE, Moment, Subject, milestone_lab
 from trialpipe.io.contracts import ADTTE
 
 EVENT, CENSORED, COMPETING = 0, 1, 2
+LOST = "lost_before_horizon"
+"""EVENT of patients whom a worst or best case gives the event when they are lost."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def event_time(subject: Subject, endpoint: TimeToEvent, protocol: Protocol, stra
     if time is None:
         time = _censored(subject, origin, endpoint, protocol)
     time = _stopped(time, subject, [m for m, s in strategies if s in ("hypothetical", "while_on_treatment")], protocol)
-    time = _entered(_at_horizon(time, endpoint), subject, endpoint)
+    time = _lost(_at_horizon(time, endpoint), subject, endpoint)
+    time = _entered(time, subject, endpoint)
     told = [f"{code}: {subject.notes[code]}" for code in codes if code in subject.notes]
     return replace(time, notes=(*time.notes, *told))
 
@@ -157,6 +160,20 @@ def _at_horizon(time: Time, endpoint: TimeToEvent) -> Time:
     text = f"Censored: horizon of {endpoint.horizon} days"
     end = time.origin + endpoint.horizon
     return replace(time, end=end, cnsr=CENSORED, milestone=None, text=text, flag=None, notes=())
+
+
+def _lost(time: Time, subject: Subject, endpoint: TimeToEvent) -> Time:
+    """Worst and best case: one censored before the horizon has the event on that day, or none up to the horizon."""
+    if endpoint.horizon is None or time.cnsr != CENSORED or time.origin is None or time.end is None:
+        return time
+    if time.end - time.origin >= endpoint.horizon:
+        return time
+    if any(subject.flags.get(population) for population in endpoint.lost_event):
+        return replace(time, cnsr=EVENT, milestone=LOST, text="Lost before the horizon: event assumed")
+    if any(subject.flags.get(population) for population in endpoint.lost_free):
+        text = "Lost before the horizon: assumed free of the event"
+        return replace(time, end=time.origin + endpoint.horizon, text=text, flag=None)
+    return time
 
 
 def _entered(time: Time, subject: Subject, endpoint: TimeToEvent) -> Time:

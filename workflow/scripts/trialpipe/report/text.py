@@ -80,6 +80,7 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     found |= {("category", word.lower()): word for word in ("Response", "Reactivation")}
     found["category", "infection"] = "Viral infection"
     found["category", "Y"], found["category", "N"] = "Yes", "No"
+    found["category", "lost_before_horizon"] = "Lost before the horizon, event assumed"
     for population in protocol.populations:
         found["category", population.id] = population.label
     for dataset in protocol.datasets:
