@@ -120,6 +120,20 @@ def test_neonates(age, rules):
     assert [rule for rule, _ in fired("dm", record("dm", 2, NEONATE="Y", AGE=age))] == rules
 
 
+@pytest.mark.parametrize(
+    ("none", "invasive", "line", "fires"),
+    [("Y", "Y", 2, True), ("Y", "N", 2, False), ("N", "Y", 2, False), (None, "Y", 2, False), ("Y", "Y", 3, False)],
+)
+def test_two_boxes_that_exclude_each_other(none, invasive, line, fires):
+    """Of one raw row; the support of another day contradicts nothing."""
+    boxes = [
+        record("rs", 2, RSTESTCD="RESPNONE", RSSTRESC=none, RSORRES="1"),
+        record("rs", line, RSTESTCD="RESPSUP", RSSTRESC=invasive, RSORRES="1"),
+        record("rs", line, RSTESTCD="RESPSUP", RSSTRESC="N", RSORRES="0"),
+    ]
+    assert fired("rs", *boxes) == ([("support-contradiction", "f.csv:2:RSORRES")] if fires else [])
+
+
 def tables(**domains: list[dict]) -> dict[str, pd.DataFrame]:
     """Clean tables; a row is its variables with ``subject``; ``origin`` is made up from domain and place."""
     found = {}
@@ -225,6 +239,30 @@ def test_conditioning_and_hsct(conditioning, hsct, rules):
     if conditioning != "none":
         pr.append({"subject": "01", "PRDECOD": "CONDITIONING", "PRSTDTC": conditioning})
     assert [rule for rule, _ in crossed(dm=DM, ex=EX, pr=pr)] == rules
+
+
+@pytest.mark.parametrize(
+    ("word", "when", "rules"),
+    [
+        ("ICU DISCHARGE", "2020-01-04T09:59", ["icu-discharge-before-admission"]),
+        ("ICU DISCHARGE", "2020-01-04T10:00", []),
+        ("ICU DISCHARGE", "2020-01-04", []),
+        ("ICU READMISSION", "2020-01-06", ["icu-readmission-before-discharge"]),
+        ("ICU READMISSION", "2020-01-07", []),
+        ("HOSPITAL DISCHARGE", "2020-01-06", ["hospital-discharge-before-icu-discharge"]),
+        ("HOSPITAL DISCHARGE", "2020-01-07", []),
+        ("HOSPITAL DISCHARGE", "2019-12-31", ["hospital-discharge-before-admission"]),
+        ("HOSPITAL DISCHARGE", "2020-01", []),
+    ],
+)
+def test_stays_in_order(word, when, rules):
+    """Of a patient in hospital from 2 January, in intensive care from the 4th at 10:00; in two rows left on the 7th."""
+    dm = [{"subject": "01", "HOSADTC": "2020-01-02", "ICUADTC": "2020-01-04T10:00"}]
+    left = [{"subject": "01", "DSDECOD": "ICU DISCHARGE", "DSSTDTC": "2020-01-07T12:00"}]
+    if word == "ICU DISCHARGE" or rules == ["hospital-discharge-before-admission"]:
+        left = []
+    ds = [*left, {"subject": "01", "DSDECOD": word, "DSSTDTC": when}]
+    assert [rule for rule, _ in crossed(dm=dm, ex=[{"subject": "01", "EXSTDTC": "2020-01-05"}], ds=ds)] == rules
 
 
 def test_a_trial_that_records_no_conditioning_is_not_asked_for_it():

@@ -114,6 +114,59 @@ def test_what_cannot_be_trusted_is_null_flagged_and_queried(cells, flags, rule):
     assert [r for r, _ in rules(result)] == [rule]
 
 
+def test_a_figure_that_another_unit_would_explain_names_the_cell_of_its_unit():
+    query = lb("01|J7|03/02/2020|9,1|g/L||").queries.iloc[0]
+    assert (query["item"], list(query["origin"])) == ("HB", ["bio.csv:2:HB", "bio.csv:2:HBU"])
+
+
+VS = {
+    "domain": "vs",
+    "observation": "finding",
+    "key": ["VSTESTCD", "VSDTC"],
+    "rows": [
+        {
+            "form": "e.day",
+            "subject": "N",
+            "date": {"item": "D", "type": "date"},
+            "tests": [
+                {
+                    "code": "NOREPI",
+                    "result": "NE",
+                    "unit_item": "NEU",
+                    "unit_codes": "NEU",
+                    "set": {"VSSALT": {"item": "NES", "type": "code", "codelist": "SALT", "required": True}},
+                }
+            ],
+        }
+    ],
+}
+RATES = [{"id": "NEU", "values": {"1": "ug/kg/min", "2": "mg/h"}}, {"id": "SALT", "values": {"1": "BASE"}}]
+
+
+@pytest.mark.parametrize(
+    ("cells", "kept", "found"),
+    [
+        ("0,1|1|1", 0.1, []),
+        ("0,1|2|1", 0.1, []),
+        ("0,1||1", None, [("unit-missing", "day.csv:2:NEU")]),
+        ("0,1|1|", 0.1, [("norepinephrine-salt-missing", "day.csv:2:NES")]),
+    ],
+)
+def test_a_rate_needs_its_unit_and_its_salt(cells, kept, found):
+    """The unit of a rate by weight and of one by hour stays as reported, since the test has none of its own."""
+    result = run(VS, {"day": frame("day", "N|D|NE|NEU|NES", f"01|03/02/2020|{cells}")}, codelists=RATES)
+    row = result.table.iloc[0]
+    assert rules(result) == found
+    assert (None if pd.isna(row["VSSTRESN"]) else row["VSSTRESN"]) == kept
+    assert ("UNIT_SUSPECT" in row["flags"]) == (kept is None)
+
+
+def test_no_norepinephrine_needs_no_unit():
+    result = run(VS, {"day": frame("day", "N|D|NE|NEU|NES", "01|03/02/2020|||")}, codelists=RATES)
+    assert result.table.empty
+    assert result.queries.empty
+
+
 def test_unusual_but_possible_is_kept_with_a_warning():
     result = lb("01|J7|03/02/2020|2,5|g/dL||")
     assert result.table.iloc[0]["LBSTRESN"] == 25

@@ -111,6 +111,15 @@ def test_norepinephrine(rate, expected):
     assert aval(frame, "SOFACARD", 6) == expected
 
 
+@pytest.mark.parametrize(("text", "expected"), [("0.12", 3), ("0,06", 3), ("0", 0), ("-0.1", 0), ("NF", 0), (None, 0)])
+def test_rate_whose_figure_clean_set_aside(text, expected):
+    """Without a unit, or with the wrong decimal mark, a rate is still above 0."""
+    rate = {"code": "NOREPI", "domain": "vs", "where": {"VSTESTCD": "NOREPI"}}
+    plan = protocol(rates=[{**rate, "dose": "VSSTRESN", "unit": "VSORRESU", "start": "VSDTC"}])
+    rows = [record("MAP", 6, "08:00", 90), record("NOREPI", 6, "08:00", None, ORRES=text)]
+    assert aval(course(rows, plan=plan), "SOFACARD", 6) == expected
+
+
 def test_notes_of_vasopressors():
     at = {"day": 6, "time": "10:00"}
     pressure = [record("MAP", 6, "08:00", 90)]

@@ -241,6 +241,7 @@ def _rates(
     last = _exact(rows, item.end) if item.end else [None] * len(rows)
     dose, unit = numbers(column(rows, item.dose)), texts(column(rows, item.unit))
     salt = texts(column(rows, item.salt)) if item.salt else [None] * len(rows)
+    received = texts(column(rows, f"{prefix(item.domain)}ORRES"))
     found = []
     for i, (usubjid, row_id) in enumerate(zip(rows["USUBJID"], rows["row_id"], strict=True)):
         begin = first[i]
@@ -259,7 +260,8 @@ def _rates(
         if value is not None and value > 0:
             measured = Measured(begin[0], row_id, _round(value))
             base = base._replace(values={item.code: measured}, row_ids=(row_id, *used))
-        elif value is None and (dose[i] or 0) > 0:
+        elif value is None and (dose[i] or _decimal(received[i]) or 0) > 0:
+            # a figure without unit or with a comma is set aside in clean and is yet more than none
             base = base._replace(values={item.code: Measured(begin[0], row_id, above=0.0)})
         if base.values or notes:
             found.append((usubjid, base._replace(notes=notes)))

@@ -122,7 +122,8 @@ def _again(form: str, change: dict[str, Change]) -> Maker:
             return []
         texts = {item: how(row, rng) for item, how in change.items()}
         twin = forge.insert(table, row, {**row.cells, **texts})
-        named = texts or {"redcap_repeat_instance": row.cells["redcap_repeat_instance"]}
+        # of a row that is there twice the patient's number is named
+        named = texts or {"record_id": row.cells["record_id"]}
         return [Cell(table, twin, item, row.cells[item] if texts else "", text) for item, text in named.items()]
 
     return make
