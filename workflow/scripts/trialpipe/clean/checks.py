@@ -127,21 +127,6 @@ def stage_bounds(rule: Rule, records: Sequence[Record], log: Log) -> None:
             _put(rule, log, record, (f"{stem}ORRES",), words, staged.cells[f"{stem}ORRES"])
 
 
-def contradicts(rule: Rule, records: Sequence[Record], log: Log) -> None:
-    """Findings ``when`` and ``never`` (test and result in words) of one raw row, which cannot both hold."""
-    stem = prefix(log.domain)
-    rows: dict[str, dict[str, list[Record]]] = {}
-    for record in records:
-        said = f"{record.text(f'{stem}TESTCD')}:{record.text(f'{stem}STRESC')}"
-        rows.setdefault(record.raw.row, {}).setdefault(said, []).append(record)
-    for found in rows.values():
-        others = found.get(rule.parameters["never"], [])
-        for record in found.get(rule.parameters["when"], []) if others else []:
-            words = {"when": record.text(f"{stem}TEST"), "never": others[0].text(f"{stem}TEST")}
-            cells = [cell for other in others for cell in other.cells[f"{stem}ORRES"]]
-            _put(rule, log, record, (f"{stem}ORRES",), words, cells)
-
-
 def _put(
     rule: Rule,
     log: Log,
@@ -172,5 +157,4 @@ KINDS: dict[str, Callable[[Rule, Sequence[Record], Log], None]] = {
     "contradicts": contradicts,
     "repeats": repeats,
     "stage_bounds": stage_bounds,
-    "contradicts": contradicts,
 }
