@@ -72,8 +72,11 @@ simulate:  ## OUT=dir TRIAL=x SEED=1: simulated extracts with their truth; N=29,
 	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.simulate.main --out "$(OUT)" --trial "$(TRIAL)" $(if $(N),--n "$(N)") --seed "$(SEED)"
 
-qc:  ## not available yet
-	@echo "make qc is not available yet: the second derivation in R is not written" >&2; exit 1
+qc:  ## every trial derived a second time in R from the clean tables, and compared; CORES=2
+	@$(ENVIRONMENT)
+	@$(PYTHON) -m trialpipe.qc.rscript
+	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" $(if $(CORES),--cores "$(CORES)") qc_all
+	@$(PYTHON) -m trialpipe.qc.table
 
 doctor:  ## what a run needs, with cures; PROFILE=profiles/slurm asks the cluster by one small job
 	@$(ENVIRONMENT)

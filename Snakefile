@@ -34,6 +34,14 @@ include: "workflow/rules/clean.smk"
 include: "workflow/rules/derive.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/qc.smk"
+
+
+rule qc_all:
+    """Every trial against its second derivation in R: make qc."""
+    input:
+        collect("<results>/{trial}/qc.parquet", trial=TRIALS),
+    localrule: True
 
 
 rule clean_all:

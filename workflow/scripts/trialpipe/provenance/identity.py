@@ -59,6 +59,11 @@ def index_code(base: Path) -> dict[str, str]:
     return fingerprint(base / "workflow" / "scripts" / "index.py", ())
 
 
+def text_files(folder: Path, pattern: str) -> dict[str, str]:
+    """sha256 by name of the files of a folder, e.g. the R scripts of the second derivation."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in sorted(folder.glob(pattern))}
+
+
 def _tables(spec: dict) -> tuple[str, ...]:
     """Reference tables that the configuration names."""
     protocol = spec.get("protocol")
@@ -142,6 +147,11 @@ def _whole(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]
     return {"protocol": trial.protocol, "outcomes": trial.outcomes}, ()
 
 
+def _nothing(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    """For a job that reads its configuration from its input."""
+    return {}, ()
+
+
 _STAGES = {
     "ingest": _ingest,
     "clean": _clean,
@@ -151,4 +161,7 @@ _STAGES = {
     "stack": _whole,
     "figures": _whole,
     "report": _whole,
+    "qc_export": _whole,
+    "qc_r": _nothing,
+    "qc_compare": _whole,
 }

@@ -1,0 +1,148 @@
+# The study as an environment, its tables, and the rows that come out.
+
+KEYS <- c("outcome", "analysis", "scenario", "population", "group", "comparator", "stratum", "term", "parameter",
+          "variable", "category", "visit", "base_visit", "time", "statistic")
+
+# NULL in JSON is absent; `%or%` gives the default
+`%or%` <- function(value, default) if (is.null(value) || length(value) == 0) default else value
+
+# a list of texts from JSON as a character vector
+texts <- function(value) as.character(unlist(value))
+
+read_study <- function(folder) {
+  study <- new.env()
+  json <- function(name) jsonlite::fromJSON(file.path(folder, paste0(name, ".json")), simplifyVector = FALSE)
+  study$folder <- folder
+  study$protocol <- json("protocol")
+  study$outcomes <- json("outcomes")
+  study$keys <- read_table(file.path(folder, "keys.csv"))
+  study$tables <- list()
+  study$reference <- function(name) json(paste0("reference_", name))
+  study$rows <- list()
+  study$derived <- list()
+  study$cache <- list()
+  study
+}
+
+read_table <- function(path) {
+  utils::read.csv(path, colClasses = "character", na.strings = "", check.names = FALSE, encoding = "UTF-8")
+}
+
+# a clean domain without the records after the cut-off (ruling 5), every column text
+clean <- function(study, domain) {
+  if (is.null(study$tables[[domain]])) {
+    table <- read_table(file.path(study$folder, paste0("clean_", domain, ".csv")))
+    late <- vapply(strsplit(ifelse(is.na(table$flags), "", table$flags), "|", fixed = TRUE),
+                   function(flags) "AFTER_CUTOFF" %in% flags, logical(1))
+    study$tables[[domain]] <- table[!late, , drop = FALSE]
+  }
+  study$tables[[domain]]
+}
+
+has_flag <- function(table, flag) {
+  vapply(strsplit(ifelse(is.na(table$flags), "", table$flags), "|", fixed = TRUE),
+         function(flags) flag %in% flags, logical(1))
+}
+
+# rows of a table where every named column has one of its values
+matching <- function(table, where) {
+  keep <- rep(TRUE, nrow(table))
+  for (name in names(where)) {
+    values <- if (name %in% names(table)) table[[name]] else rep(NA_character_, nrow(table))
+    keep <- keep & !is.na(values) & values %in% texts(where[[name]])
+  }
+  table[keep, , drop = FALSE]
+}
+
+prefix <- function(domain) toupper(substr(domain, 1, 2))
+
+# names of the companions of a date variable: AESTDTC -> low, high and clock time
+companions <- function(variable) {
+  stem <- sub("C$", "", variable)
+  list(low = paste0(stem, "_LO"), high = paste0(stem, "_HI"), time = paste0(stem, "_TM"))
+}
+
+days <- function(text) as.numeric(as.Date(text))
+day_text <- function(number) ifelse(is.na(number), NA_character_, format(as.Date(number, origin = "1970-01-01")))
+minutes <- function(clock) {
+  parts <- strsplit(ifelse(is.na(clock), "NA:NA", clock), ":", fixed = TRUE)
+  vapply(parts, function(x) suppressWarnings(60 * as.numeric(x[1]) + as.numeric(x[2])), numeric(1))
+}
+
+# rows of results: `where` names keys, `...` statistics; vectors of one length make several rows
+emit <- function(analysis, where = list(), ...) {
+  statistics <- list(...)
+  size <- max(lengths(where), lengths(statistics))
+  base <- list(outcome = analysis$outcome$id, analysis = analysis$name, scenario = analysis$scenario,
+               population = analysis$population)
+  for (statistic in names(statistics)) {
+    value <- statistics[[statistic]]
+    if (is.null(value)) next
+    row <- c(base, where, list(statistic = statistic))
+    table <- as.data.frame(lapply(KEYS, function(key) rep_len(as.character(row[[key]] %or% NA), size)), col.names = KEYS)
+    table$value <- rep_len(as.numeric(value), size)
+    analysis$study$rows[[length(analysis$study$rows) + 1]] <- table
+  }
+}
+
+keep_derived <- function(study, name, table) {
+  study$derived[[name]] <- rbind(study$derived[[name]], table)
+}
+
+full <- function(value) ifelse(is.na(value), "", formatC(value, digits = 17, width = 1, format = "g"))
+
+write_study <- function(study, folder) {
+  dir.create(folder, recursive = TRUE, showWarnings = FALSE)
+  empty <- as.data.frame(matrix(character(0), 0, length(KEYS) + 1, dimnames = list(NULL, c(KEYS, "value"))))
+  rows <- if (length(study$rows)) do.call(rbind, study$rows) else empty
+  rows$value <- full(rows$value)
+  write_table(rows, file.path(folder, "results.csv"))
+  for (name in names(study$derived)) {
+    table <- study$derived[[name]]
+    number <- vapply(table, is.numeric, logical(1))
+    table[number] <- lapply(table[number], full)
+    write_table(table, file.path(folder, paste0("derived_", name, ".csv")))
+  }
+}
+
+write_table <- function(table, path) {
+  utils::write.csv(table, path, row.names = FALSE, na = "", fileEncoding = "UTF-8", eol = "\n")
+}
+
+# ---- one analysis -----------------------------------------------------------------------------------------
+
+KINDS <- list()
+
+# what an analysis of an outcome works on; NULL where the analysis kind has no second derivation yet
+run_outcome <- function(study, outcome, scenario) {
+  for (spec in outcome$analyses) {
+    name <- paste(c(spec$kind, spec$id), collapse = ".")
+    run <- KINDS[[spec$kind]]
+    wanted <- study$keys$outcome == outcome$id & study$keys$scenario == scenario &
+      sub("~curve$", "", study$keys$analysis) == name
+    if (is.null(run) || (scenario != "primary" && !any(wanted))) next
+    population <- spec$population %or% outcome$estimand$population
+    subjects <- study$adsl[in_population(study, population), , drop = FALSE]
+    analysis <- list(study = study, outcome = outcome, scenario = scenario, spec = spec, name = name,
+                     population = population, subjects = subjects, dataset = spec$dataset %or% outcome$endpoint$dataset)
+    run(analysis)
+  }
+}
+
+# groups of patients: levels of `by` in their declared order, then all together
+groups <- function(analysis) {
+  by <- analysis$spec$by
+  all <- list(Overall = analysis$subjects$USUBJID)
+  if (is.null(by)) return(all)
+  values <- analysis$subjects[[by]]
+  found <- lapply(level_order(analysis$study, by), function(level) analysis$subjects$USUBJID[values %in% level])
+  names(found) <- level_order(analysis$study, by)
+  found <- found[lengths(found) > 0]
+  if (isFALSE(analysis$spec$overall)) found else c(found, all)
+}
+
+level_order <- function(study, variable) {
+  if (variable == "ARMCD") return(vapply(study$protocol$arms, function(arm) arm$id, ""))
+  for (entry in study$protocol$subject_variables) if (entry$name == variable) return(texts(entry$levels))
+  character(0)
+}

@@ -1,0 +1,162 @@
+# Patients: milestones with bounds, last known alive, subject variables, formulas, populations.
+
+# first (or last) record of a milestone per patient: list(low, high, time) of numbers, in the order of `ids`
+milestone_dates <- function(study, milestone, ids) {
+  table <- matching(clean(study, milestone$domain), milestone$where)
+  names <- companions(milestone$date)
+  low <- days(table[[names$low]])
+  high <- days(table[[names$high]])
+  clock <- minutes(table[[names$time]])
+  known <- !is.na(low)
+  table <- table[known, , drop = FALSE]
+  low <- low[known]; high <- high[known]; clock <- clock[known]
+  result <- list(low = rep(NA_real_, length(ids)), high = rep(NA_real_, length(ids)), time = rep(NA_real_, length(ids)))
+  for (i in seq_along(ids)) {
+    mine <- which(table$USUBJID == ids[i])
+    if (!length(mine)) next
+    rank <- if (milestone$pick == "last") order(-high[mine], -low[mine], -clock[mine]) else
+      order(low[mine], high[mine], clock[mine])
+    pick <- mine[rank[1]]
+    result$low[i] <- low[pick]; result$high[i] <- high[pick]; result$time[i] <- clock[pick]
+  }
+  result
+}
+
+# last dated evidence of life: latest certain day of any record of the domains, at most the cut-off (ruling 5)
+last_alive_dates <- function(study, ids) {
+  evidence <- study$protocol$last_alive
+  cutoff <- days(study$protocol$data_cutoff)
+  latest <- rep(NA_real_, length(ids))
+  for (domain in texts(evidence$domains)) {
+    table <- clean(study, domain)
+    excluded <- evidence$exclude[[domain]]
+    if (!is.null(excluded)) table <- table[!table$row_id %in% matching(table, excluded)$row_id, , drop = FALSE]
+    for (column in grep("DT_LO$", names(table), value = TRUE)) {
+      day <- days(table[[column]])
+      best <- tapply(day, factor(table$USUBJID, ids), function(x) if (all(is.na(x))) NA else max(x, na.rm = TRUE))
+      latest <- pmax(latest, as.numeric(best), na.rm = TRUE)
+    }
+  }
+  # a record after the death is an error of the data, not evidence of life
+  pmin(latest, cutoff, study$milestones$death$high, na.rm = TRUE)
+}
+
+subject_variable <- function(study, entry, ids) {
+  table <- matching(clean(study, entry$domain), entry$where)
+  table <- table[!is.na(table[[entry$column]]), , drop = FALSE]
+  value <- table[[entry$column]][match(ids, table$USUBJID)]
+  if (entry$type == "number") as.numeric(value) else value
+}
+
+derive_subjects <- function(study) {
+  protocol <- study$protocol
+  ids <- clean(study, "dm")$USUBJID
+  adsl <- data.frame(USUBJID = ids)
+  dm <- clean(study, "dm")
+  adsl$ARMCD <- dm$ARMCD
+  study$milestones <- list()
+  for (milestone in protocol$milestones) {
+    dates <- milestone_dates(study, milestone, ids)
+    study$milestones[[milestone$id]] <- dates
+    exact <- !is.na(dates$low) & dates$low == dates$high
+    adsl[[milestone$variable]] <- ifelse(exact, dates$low, NA)
+    adsl[[paste0(milestone$variable, "_LO")]] <- dates$low
+    adsl[[paste0(milestone$variable, "_HI")]] <- dates$high
+  }
+  alive <- last_alive_dates(study, ids)
+  study$milestones$last_alive <- list(low = alive, high = alive, time = rep(NA_real_, length(ids)))
+  adsl[[protocol$last_alive$variable]] <- alive
+  for (entry in protocol$subject_variables) adsl[[entry$name]] <- subject_variable(study, entry, ids)
+  for (entry in protocol$formulas) {
+    expression <- parse(text = gsub("**", "^", entry$expression, fixed = TRUE))
+    adsl[[entry$name]] <- as.numeric(eval(expression, adsl, baseenv()))
+  }
+  for (population in protocol$populations) adsl[[population$variable]] <- population_flag(study, adsl, population)
+  study$ids <- ids
+  study$adsl <- adsl
+  table <- adsl
+  dated <- c(grep("DT(_LO|_HI)?$", names(table), value = TRUE))
+  table[dated] <- lapply(table[dated], day_text)
+  keep_derived(study, "adsl", table)
+}
+
+population_flag <- function(study, adsl, population) {
+  member <- rep(TRUE, nrow(adsl))
+  for (id in texts(population$require)) member <- member & !is.na(study$milestones[[id]]$low)
+  for (name in names(population$where)) member <- member & adsl[[name]] %in% texts(population$where[[name]])
+  ifelse(member, "Y", "N")
+}
+
+in_population <- function(study, id) {
+  for (population in study$protocol$populations) {
+    if (population$id == id) return(study$adsl[[population$variable]] == "Y")
+  }
+  stop("no population ", id)
+}
+
+# ---- description of patients ------------------------------------------------------------------------------
+
+KINDS$populations <- function(analysis) {
+  for (population in analysis$study$protocol$populations) {
+    emit(analysis, list(group = "Overall", category = population$id),
+         n = sum(analysis$study$adsl[[population$variable]] == "Y"), denominator = nrow(analysis$study$adsl))
+  }
+}
+
+KINDS$flow <- function(analysis) {
+  study <- analysis$study
+  inside <- list()
+  for (box in analysis$spec$boxes) {
+    member <- if (is.null(box$parent)) in_population(study, analysis$population) else inside[[box$parent]]
+    for (id in texts(box$require)) member <- member & reached(study, id, box$before)
+    for (id in texts(box$absent)) member <- member & !reached(study, id, NULL)
+    for (name in names(box$where)) member <- member & study$adsl[[name]] %in% texts(box$where[[name]])
+    inside[[box$id]] <- member
+    for (group in names(groups(analysis))) {
+      emit(analysis, list(group = group, category = box$id), n = sum(study$ids[member] %in% groups(analysis)[[group]]))
+    }
+  }
+}
+
+reached <- function(study, id, before) {
+  dates <- study$milestones[[id]]
+  result <- !is.na(dates$low)
+  if (!is.null(before)) {
+    limit <- study$milestones[[before]]
+    result <- result & (is.na(limit$low) | dates$low < limit$low)
+  }
+  result
+}
+
+KINDS$baseline <- function(analysis) {
+  parts <- groups(analysis)
+  for (item in analysis$spec$items) {
+    if (is.null(item$variable)) next
+    for (group in names(parts)) {
+      values <- analysis$study$adsl[[item$variable]][analysis$study$ids %in% parts[[group]]]
+      where <- list(group = group, variable = item$variable)
+      if (is.numeric(values)) {
+        describe(analysis, where, values)
+        emit(analysis, where, missing = sum(is.na(values)))
+      } else {
+        for (level in level_order(analysis$study, item$variable)) {
+          n <- sum(values %in% level)
+          emit(analysis, c(where, list(category = level)), n = n, denominator = sum(!is.na(values)),
+               percent = 100 * n / sum(!is.na(values)))
+        }
+      }
+    }
+  }
+}
+
+# moments, SAS quantiles (definition 5 is R's type 2) and range
+describe <- function(analysis, where, values) {
+  values <- values[!is.na(values)]
+  n <- length(values)
+  emit(analysis, where, n = n)
+  if (!n) return(invisible())
+  quartile <- function(p) unname(stats::quantile(values, p, type = 2))
+  emit(analysis, where, mean = mean(values), median = quartile(.5), q1 = quartile(.25), q3 = quartile(.75),
+       min = min(values), max = max(values))
+  emit(analysis, where, sd = if (n > 1) stats::sd(values) else NA)
+}

@@ -1,0 +1,228 @@
+# Time to event: from the origin to the first of the declared events; the rest of the declared ones compete.
+
+# order of events of one day (ruling 3): GVHD, then relapse, then what is neither, then death
+day_rank <- function(id) {
+  if (grepl("gvhd", id)) 1 else if (grepl("relapse", id)) 2 else if (grepl("death", id)) 4 else 3
+}
+
+# data.frame per patient: USUBJID, STARTDT, ADT, AVAL, CNSR, EVENT
+time_to_event <- function(study, endpoint) {
+  key <- jsonlite::toJSON(endpoint, auto_unbox = TRUE, null = "null")
+  if (!is.null(study$cache[[key]])) return(study$cache[[key]])
+  origin <- study$milestones[[endpoint$origin]]
+  events <- texts(endpoint$event)
+  all <- c(events, texts(endpoint$competing))
+  size <- length(study$ids)
+  best <- rep(Inf, size); rank <- rep(Inf, size); event <- rep(NA_character_, size)
+  for (id in all) {
+    dates <- study$milestones[[id]]
+    sooner <- !is.na(dates$low) & (dates$low < best | (dates$low == best & day_rank(id) < rank))
+    best[sooner] <- dates$low[sooner]; rank[sooner] <- day_rank(id); event[sooner] <- id
+  }
+  end <- study$milestones[[endpoint$censor %or% "last_alive"]]$low
+  limit <- if (is.null(endpoint$horizon)) Inf else origin$low + endpoint$horizon
+  happened <- is.finite(best) & best <= limit
+  day <- ifelse(happened, best, pmin(end, limit))
+  competing <- match(event, texts(endpoint$competing))
+  table <- data.frame(
+    USUBJID = study$ids, STARTDT = origin$low, ADT = day, AVAL = day - origin$low,
+    CNSR = ifelse(!happened, 1, ifelse(event %in% events, 0, 1 + competing)), EVENT = ifelse(happened, event, NA))
+  study$cache[[key]] <- table
+  table
+}
+
+analysed_times <- function(analysis) {
+  study <- analysis$study
+  table <- time_to_event(study, analysis$outcome$endpoint)
+  shown <- table
+  shown$STARTDT <- day_text(shown$STARTDT); shown$ADT <- day_text(shown$ADT)
+  key <- paste("adtte", analysis$outcome$paramcd, analysis$scenario)
+  if (is.null(study$cache[[key]])) {
+    keep_derived(study, analysis$dataset, cbind(PARAMCD = analysis$outcome$paramcd, SCENARIO = analysis$scenario, shown))
+    study$cache[[key]] <- TRUE
+  }
+  table <- table[table$USUBJID %in% analysis$subjects$USUBJID, , drop = FALSE]
+  cbind(table, analysis$subjects[match(table$USUBJID, analysis$subjects$USUBJID),
+                                 setdiff(names(analysis$subjects), names(table)), drop = FALSE])
+}
+
+counts <- function(analysis, group, part) {
+  emit(analysis, list(group = group), n = sum(!is.na(part$AVAL)), missing = sum(is.na(part$AVAL)),
+       censored = sum(part$CNSR[!is.na(part$AVAL)] == 1))
+}
+
+KINDS$kaplan_meier <- function(analysis) {
+  spec <- analysis$spec
+  table <- analysed_times(analysis)
+  parts <- groups(analysis)
+  for (group in names(parts)) {
+    part <- table[table$USUBJID %in% parts[[group]], , drop = FALSE]
+    counts(analysis, group, part)
+    part <- part[!is.na(part$AVAL), , drop = FALSE]
+    status <- as.numeric(part$CNSR == 0)
+    emit(analysis, list(group = group), events = sum(status))
+    if (!nrow(part)) next
+    fit <- survfit(Surv(part$AVAL, status) ~ 1, conf.type = spec$conf_type, conf.int = spec$conf_level)
+    times <- unlist(spec$at)
+    survival_at(analysis, group, fit, part$AVAL, status, times)
+    for (p in unlist(spec$quantiles)) {
+      q <- quantile(fit, 1 - p)
+      if (p == .5) emit(analysis, list(group = group, term = "Median"), median = q$quantile, lower = q$lower, upper = q$upper)
+      else emit(analysis, list(group = group, term = paste("Quantile", 100 * (1 - p), "%")), quantile = q$quantile,
+                lower = q$lower, upper = q$upper)
+    }
+    if (!is.null(spec$rmst)) restricted_mean(analysis, group, fit, part$AVAL, spec)
+    if (isTRUE(spec$follow_up)) {
+      reverse <- quantile(survfit(Surv(part$AVAL, 1 - status) ~ 1, conf.type = "log-log", conf.int = spec$conf_level), .5)
+      emit(analysis, list(group = group, term = "Median follow-up"), median = reverse$quantile, lower = reverse$lower,
+           upper = reverse$upper)
+    }
+    curve <- analysis; curve$name <- paste0(analysis$name, "~curve")
+    emit(curve, list(group = group, time = fit$time), survival = fit$surv, lower = limit_at_one(fit$lower, fit$surv),
+         upper = limit_at_one(fit$upper, fit$surv), n_risk = fit$n.risk, n_event = fit$n.event, n_censor = fit$n.censor)
+  }
+}
+
+# while nobody has failed the survival is 1 and so are its limits
+limit_at_one <- function(limit, survival) ifelse(survival == 1, 1, limit)
+
+survival_at <- function(analysis, group, fit, time, status, times) {
+  s <- summary(fit, times = times, extend = TRUE)
+  # nobody is under observation after the last time unless all have failed
+  known <- times <= max(time) | s$surv == 0
+  hide <- function(x) ifelse(known, x, NA)
+  emit(analysis, list(group = group, time = times), survival = hide(s$surv),
+       std_err = hide(ifelse(s$surv %in% c(0, 1), 0, s$std.err)),
+       lower = hide(limit_at_one(s$lower, s$surv)), upper = hide(limit_at_one(s$upper, s$surv)),
+       n_risk = vapply(times, function(t) sum(time >= t), 0),
+       cum_events = vapply(times, function(t) sum(status[time <= t]), 0))
+}
+
+restricted_mean <- function(analysis, group, fit, time, spec) {
+  row <- summary(fit, rmean = spec$rmst)$table
+  mean <- unname(row[["rmean"]]); error <- unname(row[["se(rmean)"]])
+  z <- stats::qnorm((1 + spec$conf_level) / 2)
+  emit(analysis, list(group = group, term = "Restricted mean", time = spec$rmst), rmst = mean, std_err = error,
+       lower = mean - z * error, upper = mean + z * error)
+}
+
+KINDS$logrank <- function(analysis) {
+  table <- analysed_times(analysis)
+  table <- table[!is.na(table$AVAL), , drop = FALSE]
+  levels <- names(groups(analysis)); levels <- levels[levels != "Overall"]
+  by <- factor(table[[analysis$spec$by]], levels)
+  strata <- texts(analysis$spec$strata)
+  status <- as.numeric(table$CNSR == 0)
+  label <- paste(c("Log-rank test", if (length(strata)) c("stratified by", paste(strata, collapse = ", "))), collapse = " ")
+  test <- if (length(strata)) {
+    stratum <- interaction(table[strata], drop = TRUE)
+    survdiff(Surv(table$AVAL, status) ~ by + strata(stratum), rho = analysis$spec$rho %or% 0)
+  } else survdiff(Surv(table$AVAL, status) ~ by, rho = analysis$spec$rho %or% 0)
+  expected <- if (is.matrix(test$exp)) rowSums(test$exp) else test$exp
+  for (i in seq_along(levels)) {
+    emit(analysis, list(group = levels[i]), n = sum(by == levels[i], na.rm = TRUE),
+         events = sum(status[by %in% levels[i]]), expected = expected[i])
+  }
+  emit(analysis, list(group = "Overall", term = label), chi_square = test$chisq,
+       p = stats::pchisq(test$chisq, length(levels) - 1, lower.tail = FALSE))
+}
+
+# ---- regression -------------------------------------------------------------------------------------------
+
+PRECISE <- coxph.control(eps = 1e-12, toler.chol = 1e-14, iter.max = 100)
+
+# list(matrix, term, category) of model columns; factors against their first level
+model_columns <- function(study, table, terms) {
+  columns <- list(); term <- character(0); category <- character(0)
+  for (name in terms) {
+    value <- table[[name]]
+    if (is.numeric(value)) {
+      columns <- c(columns, list(value)); term <- c(term, name); category <- c(category, NA)
+    } else {
+      levels <- level_order(study, name); levels <- levels[levels %in% value]
+      for (level in levels[-1]) {
+        columns <- c(columns, list(ifelse(is.na(value), NA, as.numeric(value == level))))
+        term <- c(term, name); category <- c(category, paste(level, "vs", levels[1]))
+      }
+    }
+  }
+  list(matrix = do.call(cbind, columns), term = term, category = category)
+}
+
+coefficients_of <- function(analysis, design, coef, error) {
+  z <- stats::qnorm((1 + analysis$spec$conf_level) / 2)
+  for (i in seq_along(coef)) {
+    emit(analysis, list(group = "Overall", term = design$term[i], category = design$category[i]),
+         coef = coef[i], std_err = error[i], hr = exp(coef[i]), lower = exp(coef[i] - z * error[i]),
+         upper = exp(coef[i] + z * error[i]), z = coef[i] / error[i], p = 2 * stats::pnorm(-abs(coef[i] / error[i])))
+  }
+}
+
+KINDS$cox <- function(analysis) {
+  spec <- analysis$spec; study <- analysis$study
+  table <- analysed_times(analysis)
+  table <- table[!is.na(table$AVAL), , drop = FALSE]
+  table$start <- 0; table$stop <- table$AVAL; table$status <- as.numeric(table$CNSR == 0)
+  terms <- texts(spec$terms)
+  if (!is.null(spec$landmark)) {
+    table <- table[table$AVAL > spec$landmark$at, , drop = FALSE]
+    table$start <- spec$landmark$at
+    when <- milestone_time(study, spec$landmark$exposure, table)
+    table[[spec$landmark$name]] <- as.numeric(!is.na(when) & when <= spec$landmark$at)
+    terms <- c(terms, spec$landmark$name)
+  }
+  complete <- stats::complete.cases(table[c(terms, texts(spec$strata))])
+  table <- table[complete, , drop = FALSE]
+  patients <- nrow(table)
+  for (exposure in spec$time_dependent) {
+    table <- split_at(table, exposure$name, milestone_time(study, exposure$milestone, table), exposure$switches)
+    terms <- c(terms, exposure$name)
+  }
+  design <- model_columns(study, table, terms)
+  x <- design$matrix
+  stratum <- if (length(spec$strata)) interaction(table[texts(spec$strata)], drop = TRUE) else rep(1, nrow(table))
+  y <- if (all(table$start == 0)) Surv(table$stop, table$status) else Surv(table$start, table$stop, table$status)
+  fit <- coxph(y ~ x + strata(stratum), ties = spec$ties, control = PRECISE)
+  coefficients_of(analysis, design, unname(stats::coef(fit)), sqrt(diag(stats::vcov(fit))))
+  emit(analysis, list(group = "Overall", term = "Model"), n = patients, events = sum(table$status),
+       loglik = fit$loglik[2], loglik_null = fit$loglik[1])
+  ratio <- 2 * (fit$loglik[2] - fit$loglik[1])
+  emit(analysis, list(group = "Overall", term = "Likelihood ratio test"), chi_square = ratio,
+       p = stats::pchisq(ratio, ncol(x), lower.tail = FALSE))
+  if (isTRUE(spec$proportional_hazards)) {
+    # an own column per coefficient, so that each has its test
+    frame <- as.data.frame(x); names(frame) <- paste0("x", seq_len(ncol(x)))
+    formula <- stats::as.formula(paste("y ~", paste(names(frame), collapse = " + "), "+ strata(stratum)"))
+    single <- coxph(formula, data = frame, ties = spec$ties, control = PRECISE)
+    test <- cox.zph(single, transform = "km", terms = FALSE)$table
+    label <- c(ifelse(is.na(design$category), design$term, paste(design$term, design$category)), "All terms")
+    emit(analysis, list(group = "Overall", term = "Proportional hazards", category = label),
+         chi_square = test[, "chisq"], p = test[, "p"])
+  }
+}
+
+# elapsed days from each patient's own start to a milestone
+milestone_time <- function(study, id, table) {
+  study$milestones[[id]]$low[match(table$USUBJID, study$ids)] - table$STARTDT
+}
+
+# one row before the exposure and one from it on; exposed from the day after, or on the day itself
+split_at <- function(table, name, when, switches) {
+  change <- if (switches == "after") when else when - .5
+  later <- !is.na(change) & change > table$start & change < table$stop
+  exposed <- !is.na(change) & change <= table$start
+  before <- table; before[[name]] <- as.numeric(exposed)
+  before$stop[later] <- change[later]; before$status[later] <- 0
+  after <- table[later, , drop = FALSE]; after$start <- change[later]; after[[name]] <- rep(1, sum(later))
+  rbind(before, after)
+}
+
+KINDS$fine_gray <- function(analysis) {
+  table <- analysed_times(analysis)
+  table <- table[!is.na(table$AVAL) & stats::complete.cases(table[texts(analysis$spec$terms)]), , drop = FALSE]
+  design <- model_columns(analysis$study, table, texts(analysis$spec$terms))
+  code <- ifelse(table$CNSR == 1, 0, ifelse(table$CNSR == 0, 1, 2))
+  fit <- crr(table$AVAL, code, design$matrix, gtol = 1e-10, maxiter = 50)
+  coefficients_of(analysis, design, unname(fit$coef), sqrt(diag(fit$var)))
+  emit(analysis, list(group = "Overall", term = "Model"), n = nrow(table), events = sum(code == 1), loglik = fit$loglik)
+}
