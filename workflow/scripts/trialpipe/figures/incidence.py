@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from trialpipe.config.analyses_survival import CumulativeIncidence
 from trialpipe.config.outcomes import Outcome
@@ -62,12 +62,14 @@ def _plot(shown: pd.DataFrame, groups: list[str], ticks: list[float], label: str
     curve["cause"] = pd.Categorical(curve["category"], categories=causes)
     limits = (0.0, float(curve["time"].max()))
     kinds = ["solid", "dashed", "dotted", "dashdot"]
+    # one legend tells the lines apart by colour; a second one is needed where colours are groups and dashes causes
+    dashes: Literal["legend"] | None = "legend" if len(groups) > 1 and len(causes) > 1 else None
     return (
         ggplot(curve, aes("time", "cif", color="line", linetype="cause", group="group + '/' + category"))
         + geom_step(size=0.9)
         + scale_color_manual(values=dict(zip(lines, colours(len(lines)), strict=True)))
         + scale_linetype_manual(
-            values=dict(zip(causes, [kinds[i % 4] for i in range(len(causes))], strict=True)), guide=None
+            values=dict(zip(causes, [kinds[i % 4] for i in range(len(causes))], strict=True)), guide=dashes
         )
         + scale_x_continuous(breaks=ticks, labels=[curves.day(t) for t in ticks], limits=limits, expand=(0.02, 0))
         + scale_y_continuous(limits=(0, 1), breaks=[0, 0.25, 0.5, 0.75, 1], expand=(0.01, 0))

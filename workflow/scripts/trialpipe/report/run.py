@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from markupsafe import Markup
 
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
-from trialpipe.report import text
+from trialpipe.report import captions, text
 from trialpipe.report.shells import SHELLS
 from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, printed_unit, table
 
@@ -74,6 +75,7 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
     """What the template needs of one outcome: words, tables by analysis, sensitivity analyses, figures, headline."""
     blocks = []
     words = text.labels(outcome, protocol)
+    sets = {p.id: p.label for p in protocol.populations}
     for analysis in outcome.analyses:
         name = f"{analysis.kind}.{analysis.id}" if analysis.id else analysis.kind
         mine = [row for row in rows if row["analysis"] == name]
@@ -82,14 +84,19 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
             chosen = [row for row in mine if row["scenario"] == scenario]
             if chosen:
                 label = next((s.label for s in outcome.sensitivity if s.id == scenario), None)
-                scenarios.append((label, split(chosen, analysis.kind, words)))
+                by = words.get(("variable", analysis.by), "group") if analysis.by else None
+                scenarios.append((label, split(chosen, analysis.kind, words, sets, by)))
         figure = figures.get(f"{outcome.id}.{name}")
+        primary = [row for row in rows if row["scenario"] == "primary"]
+        curve = [row for row in primary if row["analysis"] == f"{name}~curve"]
+        drawn = curve or [row for row in primary if row["analysis"] == name]
         blocks.append(
             {
                 "analysis": analysis,
                 "name": name,
                 "scenarios": scenarios,
                 "figure": Markup(figure) if figure else None,
+                "caption": captions.figure_caption(analysis.kind, drawn, sets) if figure else "",
             }
         )
     return {
@@ -102,13 +109,26 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
     }
 
 
-def split(rows: list[Row], kind: str, words: dict[tuple[str, str], str]) -> list[tuple[str, Table]]:
-    """One table per display (column ``variable``) of a kind whose shell says so, else one table."""
+def split(
+    rows: list[Row],
+    kind: str,
+    words: dict[tuple[str, str], str],
+    sets: Mapping[str, str] | None = None,
+    by: str | None = None,
+) -> list[tuple[str, Table]]:
+    """One table per display (column ``variable``) of a kind whose shell says so, else one table; with captions.
+
+    ``sets``: labels of populations; ``by``: label of the variable that makes the groups.
+    """
+
+    def made(found: list[Row]) -> Table:
+        return replace(table(found, kind, words), caption=captions.table_caption(kind, found, sets or {}, by))
+
     if kind not in SHELLS or not SHELLS[kind].displays:
-        return [("", table(rows, kind, words))]
+        return [("", made(rows))]
     displays = list(dict.fromkeys(row["variable"] for row in rows))
     shown = [(name, [row for row in rows if row["variable"] == name]) for name in displays]
-    return [(text.DISPLAYS.get(str(name), str(name)), table(found, kind, words)) for name, found in shown]
+    return [(text.DISPLAYS.get(str(name), str(name)), made(found)) for name, found in shown]
 
 
 def headline(rows: list[Row], asked: Mapping[str, Any]) -> str:
@@ -143,10 +163,10 @@ HEADLINES = (
         "percent",
         "{n}/{denominator} ({percent} %; {level} CI {lower} to {upper})|{n}/{denominator} ({percent} %)|{percent} %",
     ),
-    ("mle", "{mle} % ({level} CI {lower} to {upper})|{mle} %"),
-    ("survival", "{survival} ({level} CI {lower} to {upper})|{survival}"),
-    ("cif", "{cif} ({level} CI {lower} to {upper})|{cif}"),
-    ("median", "{median} (Q1 {q1}, Q3 {q3})|{median}"),
+    ("mle", "estimate {mle} % ({level} CI {lower} to {upper})|estimate {mle} %"),
+    ("survival", "probability {survival} ({level} CI {lower} to {upper})|probability {survival}"),
+    ("cif", "cumulative incidence {cif} ({level} CI {lower} to {upper})|cumulative incidence {cif}"),
+    ("median", "median {median} (Q1 {q1}, Q3 {q3})|median {median}"),
 )
 
 

@@ -35,6 +35,7 @@ class Table:
     body: list[tuple[list[str], list[Cell]]]
     methods: list[str]
     notes: list[str]
+    caption: str = ""
 
 
 def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> Table:
@@ -66,6 +67,7 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     notes = [
         f"{row['formatted']}: {row['note']}" if row["value"] is None else row["note"] for row in rows if row["note"]
     ]
+    notes = [note for note in notes if not any(other.endswith(f": {note}") for other in notes)]
     titles = [title.format(level=level) for title, _ in columns]
     single = wide and len(columns) == 1
     return Table(
@@ -74,7 +76,7 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
         stub=[shell.titles.get(d, DIMENSIONS[d]) for d in dimensions],
         body=body,
         methods=_distinct(row["method"] for row in rows),
-        notes=[note[0].upper() + note[1:] for note in _distinct([*([titles[0]] if single else []), *notes])],
+        notes=[note[0].upper() + note[1:] for note in _distinct(notes)],
     )
 
 
