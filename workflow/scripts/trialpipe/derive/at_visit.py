@@ -79,7 +79,8 @@ def _parameters(entry: object, known: Mapping[str, Definition]) -> dict[str, str
         return found | {ratio.code: "number" for ratio in getattr(entry, "ratios", ())}
     if isinstance(entry, SofaDataset):
         score = sofa_definition.named(entry.definition, None, f"datasets[{entry.id}].definition")
-        return {part.code: "number" for part in (*score.components, *score.totals)}
+        codes = [*(part.code for part in score.components), *(part.code for part in score.totals)]
+        return dict.fromkeys(codes, "number")
     return {}
 
 
