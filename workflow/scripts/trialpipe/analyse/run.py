@@ -38,6 +38,7 @@ KINDS = {
     "describe_by_visit": "trialpipe.analyse.describe_by_visit",
     "in_bands": "trialpipe.analyse.in_bands",
     "paired_change": "trialpipe.analyse.paired_change",
+    "mixed_model": "trialpipe.analyse.mixed_model",
     "categories_by_visit": "trialpipe.analyse.categories_by_visit",
     "adverse_events": "trialpipe.analyse.adverse_events",
     "baseline": "trialpipe.analyse.baseline",

@@ -152,6 +152,26 @@ class PairedChange(Analysis):
     visit: OneOrMany[Text] = Field(description="visit or visits the change is to")
 
 
+class MixedModel(Interval):
+    """Linear mixed model of a parameter over visits; labelled hypothetical, because values after death do not exist."""
+
+    kind: Literal["mixed_model"]
+    parameter: Variable = Field(description="PARAMCD of the score")
+    visits: tuple[Text, ...] = Field(description="visits of the model, in order")
+    covariance: Literal["random_intercept", "unstructured"] = Field(
+        "random_intercept", description="covariance of a patient's visits"
+    )
+    baseline: bool = Field(False, description="baseline value as covariate, with an effect per visit")
+    base_visit: Text | None = Field(None, description="visit from which changes of the means are printed")
+    reference: Text | None = Field(None, description="level of by the others are compared with; default: the last")
+
+    @model_validator(mode="after")
+    def _visits(self) -> MixedModel:
+        if self.base_visit is not None and self.base_visit not in self.visits:
+            raise ValueError("base_visit must be one of visits")
+        return self
+
+
 class CategoriesByVisit(Interval):
     """Counts of text results per visit."""
 
@@ -258,6 +278,7 @@ AnyAnalysis = Annotated[
     | DescribeByVisit
     | InBands
     | PairedChange
+    | MixedModel
     | CategoriesByVisit
     | AdverseEvents
     | Baseline

@@ -13,6 +13,8 @@ from trialpipe.figures.theme import theme as house
 if TYPE_CHECKING:
     import pandas as pd
 
+BY_VISIT = ("findings", "concentrations")
+
 
 def draw(rows: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protocol: Protocol) -> tuple | None:
     """Medians with quartiles; None for a single visit, which a table says better."""
@@ -21,10 +23,10 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protoc
         return None
     panels = shown["parameter"].nunique()
     height = 3.0 if panels == 1 else 1.9 * -(-panels // 3) + 0.6
-    return shown, lambda path: save_svg(_plot(shown, analysis, protocol, panels), path, height)
+    return shown, lambda path: save_svg(_plot(shown, outcome, analysis, protocol, panels), path, height)
 
 
-def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, protocol: Protocol, panels: int) -> Any:
+def _plot(shown: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protocol: Protocol, panels: int) -> Any:
     import pandas as pd
     from plotnine import (
         aes,
@@ -39,9 +41,12 @@ def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, protocol: Protocol, pa
         theme,
     )
 
-    wide = shown.pivot_table(
-        index=["parameter", "unit", "visit"], columns="statistic", values="value", sort=False
-    ).reset_index()
+    # a score has no unit, and a key without a value would be left out
+    wide = (
+        shown.assign(unit=shown["unit"].fillna(""))
+        .pivot_table(index=["parameter", "unit", "visit"], columns="statistic", values="value", sort=False)
+        .reset_index()
+    )
     wide = wide.reindex(columns=["parameter", "unit", "visit", "median", "q1", "q3"])
     visits = [v for v in analysis.visits if v in set(wide["visit"])]
     bounded = shown[shown["qualifier"].notna() & (shown["statistic"] == "median")]
@@ -49,9 +54,12 @@ def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, protocol: Protocol, pa
     wide["known"] = [
         "outside" if pair in outside else "inside" for pair in zip(wide["parameter"], wide["visit"], strict=True)
     ]
-    words = {p.code: p.label for d in protocol.datasets if d.kind == "findings" for p in d.parameters}
-    wide["name"] = [words.get(code, code) if panels == 1 else code for code in wide["parameter"]]
-    labels = [f"{p} ({u})" for p, u in zip(wide["name"], wide["unit"], strict=True)]
+    words = {p.code: p.label for d in protocol.datasets if d.kind in BY_VISIT for p in d.parameters}
+    # the parameters of a score are labelled by its definition, which figures do not read
+    scores = {d.id: d.label for d in protocol.datasets if d.kind == "sofa"}
+    score = scores.get(analysis.dataset or outcome.endpoint.dataset) if panels == 1 else None
+    names = [words.get(code, score or code) for code in wide["parameter"]]
+    labels = [f"{name} ({unit})" if unit else name for name, unit in zip(names, wide["unit"], strict=True)]
     wide = wide.assign(
         visit=pd.Categorical(wide["visit"], categories=visits),
         panel=pd.Categorical(labels, categories=list(dict.fromkeys(labels))),
@@ -66,7 +74,7 @@ def _plot(shown: pd.DataFrame, analysis: DescribeByVisit, protocol: Protocol, pa
         + labs(
             x="",
             y="Median and quartiles",
-            caption="Triangle: median outside the range of quantification, drawn at the limit",
+            caption="Triangle: median outside the range of quantification, drawn at the limit" if outside else "",
         )
         + house()
         + theme(axis_text_x=element_text(size=8))

@@ -190,6 +190,18 @@ SHELLS: dict[str, Shell] = {
         ),
         hide=("variable",),
     ),
+    "mixed_model": Shell(
+        (
+            ("Patients measured", "{n}"),
+            ("Mean", "{ls_mean}"),
+            ("Difference", "{mean_difference}"),
+            ("SE", "{std_err}"),
+            INTERVAL,
+            TEST,
+            ("Variance", "{variance}"),
+        ),
+        hide=("variable",),
+    ),
     "planned": Shell((("Result", "{estimate}"),)),
     "populations": Shell((SHARE,)),
     "proportion": Shell((SHARE, INTERVAL, TEST), titles={"category": "State"}),
