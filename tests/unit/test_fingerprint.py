@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from trialpipe.config.trial import load_trial
 from trialpipe.provenance import fingerprint as fp
+from trialpipe.provenance import identity
 
 REPO = Path(__file__).resolve().parents[2]
 SCRIPTS = REPO / "workflow" / "scripts"
@@ -71,3 +73,13 @@ def test_every_third_party_import_of_the_library_has_a_known_distribution() -> N
             n for n in fp._imports(ast.parse(path.read_text(encoding="utf-8")))[1] if n not in sys.stdlib_module_names
         }
     assert unknown - {"snakemake", "markupsafe", "pydantic_core", "matplotlib"} <= set(fp.DISTRIBUTIONS)
+
+
+def test_figures_and_pages_are_made_anew_when_a_drawing_or_a_template_changes() -> None:
+    """Neither is imported by a statement."""
+    trial = load_trial(REPO / "config" / "trials", "c-hlh")
+    drawn = identity.params(REPO, trial, "figures", ())["code"]
+    assert {"trialpipe.figures.survival", "trialpipe.figures.curves", "trialpipe.figures.flow"} <= set(drawn)
+    page = identity.params(REPO, trial, "report", ())["code"]
+    assert {"report.html.j2", "macros.html.j2", "style.css"} <= set(page)
+    assert "index.html.j2" in identity.index_code(REPO)

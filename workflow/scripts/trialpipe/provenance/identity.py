@@ -12,7 +12,7 @@ from pathlib import Path
 from trialpipe.config import plan
 from trialpipe.config.trial import Trial, as_json
 from trialpipe.io.reference import REFERENCE
-from trialpipe.provenance.fingerprint import dispatch_table, fingerprint, referenced_tables
+from trialpipe.provenance.fingerprint import LIBRARY, dispatch_table, fingerprint, referenced_tables
 
 _cache: dict[tuple, dict] = {}
 
@@ -28,6 +28,7 @@ def params(base: Path, trial: Trial, stage: str, wildcards: tuple[tuple[str, str
         spec, roots = _STAGES[stage](trial, values)
         code = fingerprint(base / "workflow" / "scripts" / f"{stage}.py", roots)
         modules = tuple(name for name in code if name.startswith("trialpipe"))
+        code |= templates() if stage == "report" else {}
         _cache[key] = {"spec": as_json(spec), "reference": _reference(modules, _tables(spec)), "code": code}
         if stage == "ingest":
             files = plan.raw_files(trial, values["source"], values["form"])
@@ -56,7 +57,14 @@ def _reported(trial: Trial) -> list[dict]:
 
 def index_code(base: Path) -> dict[str, str]:
     """Code identity of the front page."""
-    return fingerprint(base / "workflow" / "scripts" / "index.py", ())
+    return fingerprint(base / "workflow" / "scripts" / "index.py", ()) | templates()
+
+
+@cache
+def templates() -> dict[str, str]:
+    """sha256 of the report's templates and style by file name: pages change with them as with code."""
+    folder = LIBRARY / "trialpipe" / "report" / "templates"
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in sorted(folder.iterdir())}
 
 
 def text_files(folder: Path, pattern: str) -> dict[str, str]:
@@ -152,6 +160,13 @@ def _nothing(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...
     return {}, ()
 
 
+def _figures(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    table = dispatch_table("trialpipe.figures.run", "DRAWINGS")
+    kinds = {analysis.kind for outcome in trial.outcomes for analysis in outcome.analyses}
+    drawings = sorted({table[kind] for kind in kinds if kind in table})
+    return {"protocol": trial.protocol, "outcomes": trial.outcomes}, ("trialpipe.figures.run", *drawings)
+
+
 _STAGES = {
     "ingest": _ingest,
     "clean": _clean,
@@ -159,7 +174,7 @@ _STAGES = {
     "derive": _derive,
     "analyse": _analyse,
     "stack": _whole,
-    "figures": _whole,
+    "figures": _figures,
     "report": _whole,
     "qc_export": _whole,
     "qc_r": _nothing,
