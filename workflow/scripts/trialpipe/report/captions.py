@@ -29,6 +29,7 @@ TABLES = {
     "kaplan_meier": "Kaplan-Meier estimates: probability without event at each day; quantiles and means in days",
     "length_of_stay": "Patients, n/N (%); median, quartiles and range in days",
     "logrank": "Observed and expected events",
+    "mixed_model": "Means of a linear mixed model by visit, their changes and differences (hypothetical)",
     "nosocomial": "Patients with an infection, n/N (%), and episodes",
     "nosocomial/rate": "Patients with a first infection per 1000 patient-days at risk",
     "paired_change": "Pairs of values that rose, fell or cannot be told apart, and median change",
