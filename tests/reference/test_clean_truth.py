@@ -137,7 +137,7 @@ def test_what_cannot_be_read_is_null_and_flagged(case):
                 assert row[f"{stem}STRESC"] is None, defect
                 assert pd.isna(row[f"{stem}STRESN"]), defect
             else:
-                assert {"DATE_INVALID", "CODE_UNKNOWN"} & set(row["flags"]), defect
+                assert {"DATE_INVALID", "CODE_UNKNOWN", "REDACTED"} & set(row["flags"]), defect
     assert checked > 12
 
 

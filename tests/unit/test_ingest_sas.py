@@ -385,7 +385,8 @@ NAME = "TRIAL_Export_SAS_XPORT_2024_06_03_08_15.zip"
 def test_a_form_of_a_zip(tmp_path):
     data = _zip(EXPORT)
     table = _read(tmp_path, data, "AE", NAME)
-    assert table.column("source_file").to_pylist() == [f"{REL}/ae.xpt"] * 3
+    assert table.column("source_file").to_pylist() == [REL] * 3
+    assert table.column("source_sheet").to_pylist() == ["ae"] * 3
     assert table.column("DTTXT")[0].as_py() == "12JAN2021"
     listed = _read(tmp_path, data, "variables", NAME).to_pylist()
     assert {row["dataset"] for row in listed} == {"AE", "PAT"}

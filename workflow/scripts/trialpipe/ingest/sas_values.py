@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from trialpipe.ingest.common import ORIGIN, Dialect, check_columns, integers, items, nearest, strings
+from trialpipe.ingest.common import ORIGIN, Dialect, check_columns, integers, items, nearest, place, strings
 from trialpipe.io.errors import DataError
 
 _EPOCH = dt.datetime(1960, 1, 1)
@@ -102,17 +102,18 @@ def _text(value: float | str, write: Callable[[float], str]) -> str | None:
     return write(value) if math.isfinite(value) else None
 
 
-def table(dataset: Dataset, dialect: Dialect, rel: str) -> pa.Table:
+def table(dataset: Dataset, dialect: Dialect, rel: str, sheet: str | None = None) -> pa.Table:
     """The data set as an ingested table; ``source_row`` is the observation's number; empty observations are skipped.
 
-    Raises DataError for columns that do not agree with the mapping.
+    ``sheet``: the form of a file that holds several. Raises DataError for columns that do not agree with the mapping.
     """
-    names = items([variable.name for variable in dataset.variables], rel, 1)
-    check_columns(names, dialect, rel, 1)
+    where = place(rel, sheet)
+    names = items([variable.name for variable in dataset.variables], where, 1)
+    check_columns(names, dialect, where, 1)
     columns = list(zip(names, dataset.columns, strict=True))
     rows = len(dataset.columns[0]) if dataset.columns else 0
     kept = [row for row in range(rows) if any(column[row] is not None for _, column in columns)]
-    arrays = [strings([rel] * len(kept)), integers([row + 1 for row in kept]), strings([None] * len(kept))]
+    arrays = [strings([rel] * len(kept)), integers([row + 1 for row in kept]), strings([sheet] * len(kept))]
     arrays += [strings([column[row] for row in kept]) for _, column in columns]
     return pa.Table.from_arrays(arrays, schema=pa.schema([*ORIGIN, *((str(name), pa.string()) for name in names)]))
 

@@ -35,7 +35,8 @@ Token = tuple[str, str, int]
 
 
 def read(path: Path, rel: str, form: Dialect) -> pa.Table:
-    """One form of a zip of transport files (see `sas`); ``sheet`` is the name of its file without ``.xpt``.
+    """One form of a zip of transport files (see `sas`); ``sheet`` is the name of its file without ``.xpt``, and the
+    ``source_sheet`` of its rows.
 
     ``sheet: variables`` gives those of all forms, ``sheet: formats`` the code lists. Raises DataError for a zip that is
     cut, locked by a password, too large, or has names that lead out of it, and for an unknown form.
@@ -55,7 +56,7 @@ def read(path: Path, rel: str, form: Dialect) -> pa.Table:
         names = ", ".join(data.name for _, data in found[:12])
         message = f"holds several data sets: {names}"
         raise DataError(found[0][0], None, None, None, message, "unzip it, and name one under sheet in extracts.yaml")
-    return sas_values.table(found[0][1], form, found[0][0])
+    return sas_values.table(found[0][1], form, rel, PurePosixPath(entry.filename.replace("\\", "/")).stem)
 
 
 def formats(programs: Sequence[tuple[str, bytes]], form: Dialect, rel: str = "") -> pa.Table:
