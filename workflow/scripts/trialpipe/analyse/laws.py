@@ -53,13 +53,21 @@ def _places(rows: pd.DataFrame) -> pd.Series:
     return rows["outcome"] + " " + rows["analysis"]
 
 
+def _cells(rows: pd.DataFrame) -> list[tuple[str, str, dict[str, float]]]:
+    """(cell, place, values by statistic), sorted by cell."""
+    cells: dict[str, tuple[str, dict[str, float]]] = {}
+    columns = (rows["cell_id"], _places(rows), rows["statistic"], rows["value"])
+    for cell, place, statistic, value in zip(*columns, strict=True):
+        cells.setdefault(cell, (place, {}))[1][statistic] = value
+    return [(cell, *cells[cell]) for cell in sorted(cells)]
+
+
 def _inside(tables: Tables) -> Iterator[Check]:
     """Estimate within its limits, for every cell that has all three."""
     wanted = [s for s in formats.statistics().values() if s.kind in ("estimate", "percent", "limit")]
     rows = tables.results[tables.results["statistic"].isin([s.name for s in wanted])]
     rows = rows[rows["value"].notna() & rows["qualifier"].isna()]
-    for cell, found in rows.groupby("cell_id", sort=True):
-        values = dict(zip(found["statistic"], found["value"], strict=True))
+    for cell, place, values in _cells(rows):
         if not {"lower", "upper"} <= set(values):
             continue
         names = [n for n in values if n not in ("lower", "upper")]
@@ -67,8 +75,8 @@ def _inside(tables: Tables) -> Iterator[Check]:
             lower, upper, estimate = values["lower"], values["upper"], values[names[0]]
             slack = 1e-9 * max(1.0, abs(estimate))
             yield Check(
-                str(_places(found).iloc[0]),
-                str(cell),
+                place,
+                cell,
                 f"{names[0]} within [{lower:.6g}, {upper:.6g}]",
                 f"{estimate:.6g}",
                 lower - slack <= estimate <= upper + slack,
@@ -80,12 +88,11 @@ def _at_risk(tables: Tables) -> Iterator[Check]:
     pairs = (("n_event", "n_risk"), ("n_censor", "n_risk"), ("events", "n"), ("n", "denominator"))
     count = tables.results[tables.results["statistic"].isin({name for pair in pairs for name in pair})]
     count = count[~((count["analysis"].str.startswith("adverse_events")) & (count["statistic"] == "events"))]
-    for cell, found in count.groupby("cell_id", sort=True):
-        values = dict(zip(found["statistic"], found["value"], strict=True))
+    for cell, place, values in _cells(count):
         for part, whole in pairs:
             if part in values and whole in values:
                 yield Check(
-                    str(_places(found).iloc[0]),
+                    place,
                     f"{cell}/{part}",
                     f"{part} at most {values[whole]:g}",
                     f"{values[part]:g}",
