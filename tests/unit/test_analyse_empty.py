@@ -46,6 +46,7 @@ SPECS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "describe_by_visit": (FINDINGS, {"parameters": ["HGB"], "visits": ["D14"], "geometric": "true"}),
     "in_bands": (FINDINGS, {"parameter": "HGB", "visit": "D14", "bands": [{"id": "b", "label": "b", "low": "1"}]}),
     "paired_change": (FINDINGS, {"parameters": ["HGB"], "base_visit": "D1", "visit": "D14"}),
+    "mixed_model": (FINDINGS, {"parameter": "HGB", "visits": ["D1", "D14"], "base_visit": "D1", "by": "ARMCD"}),
     "categories_by_visit": (FINDINGS, {"parameters": ["CNS"], "visits": ["D14"], "categories": ["N", "Y"]}),
     "adverse_events": (EVENTS, {"window": "w", "by": "ARMCD"}),
     "baseline": (

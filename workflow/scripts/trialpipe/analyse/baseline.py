@@ -39,6 +39,7 @@ def _values(analysis: Baseline, context: Context, item: BaselineItem) -> tuple[p
         rows = rows[(rows["AVISIT"] == analysis.visit) & (rows["ANL01FL"] == "Y")]
     else:
         rows = rows[rows["ABLFL"] == "Y"]
+    rows = rows[rows["AVAL"].notna() | rows["AVALC"].notna() | (rows["CENS"] != "none")]
     return rows.drop_duplicates("USUBJID"), item.parameter
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from trialpipe.analyse.context import OVERALL, Context, Group
 from trialpipe.analyse.formats import NOT_ESTIMABLE, Undefined, Value
 from trialpipe.analyse.rows import Manner
-from trialpipe.analyse.times import Times, causes, grouped, strata, times
+from trialpipe.analyse.times import Times, causes, grouped, strata, times, why_missing
 from trialpipe.config.analyses_survival import CumulativeIncidence
 from trialpipe.stats import competing
 
@@ -52,7 +52,7 @@ def _counts(context: Context, group: Group, seen: Times, known: dict[str, int]) 
         "censored": int((seen.cause == 0).sum()),
         "missing": len(seen.missing),
     }
-    return context.cell(stats, roles, group=group.label)
+    return context.cell(stats, roles, Manner(note=why_missing(seen)), group=group.label)
 
 
 def _cause(
@@ -60,7 +60,7 @@ def _cause(
 ) -> list[dict[str, Any]]:
     curve = competing.cumulative_incidence(seen.time, seen.cause, of, analysis.variance)
     manner = Manner(
-        method=f"Aalen-Johansen, {analysis.variance} variance, {analysis.conf_type} interval",
+        method=f"Aalen-Johansen, {analysis.variance.capitalize()} variance, {analysis.conf_type} interval",
         conf_level=analysis.conf_level,
     )
     found: list[dict[str, Any]] = []

@@ -50,8 +50,8 @@ def _criterion(context: Context, group: Group, rows: pd.DataFrame, code: str) ->
     bad = {"INCLUSION": "not met", "EXCLUSION": "met"}.get(str(category))
     found: list[dict[str, Any]] = []
     for state, label in STATES.items():
-        note = "deviation" if state == bad else None
-        found += context.proportion(members[state], group, note=note, parameter=code, variable="AVALC", category=label)
+        words = f"{label} (deviation)" if state == bad else label
+        found += context.proportion(members[state], group, parameter=code, variable="AVALC", category=words)
     return found
 
 

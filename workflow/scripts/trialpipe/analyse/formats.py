@@ -94,8 +94,8 @@ def p_text(value: float, decimals: int) -> str:
 
 
 def plain(value: float) -> str:
-    """A limit as it is written, without trailing zeros."""
-    return f"{value:.10g}"
+    """A limit in at most four decimals (four significant digits below 0.01), without trailing zeros."""
+    return f"{value:.4g}" if abs(value) < 0.01 else f"{float(round_half_away(value, 4)):.15g}"
 
 
 def _decimals(rule: str, data: int, estimate: int) -> int:

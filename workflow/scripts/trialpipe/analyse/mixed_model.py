@@ -120,11 +120,14 @@ def _estimate(
     wanted: dict[tuple[str, str], float],
     place: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """One contrast of means; NE where a mean has no value behind it. ``n``: patients with a value in the cells."""
-    inside = [cell in wanted for cell in zip(fitted.rows["group"], fitted.rows["visit"], strict=True)]
+    """One contrast of means; NE where a mean has no value behind it. ``n``: patients with a value at the visit."""
+    inside = [
+        cell in wanted and cell[1] == place["visit"]
+        for cell in zip(fitted.rows["group"], fitted.rows["visit"], strict=True)
+    ]
     rows = fitted.rows[pd.Series(inside, index=fitted.rows.index, dtype=bool)]
     names = (statistic, "std_err", "lower", "upper")
-    stats: dict[str, Value] = {"n": rows["USUBJID"].nunique()}
+    stats: dict[str, Value] = {"n": len(rows)}
     if fitted.model is None or not set(wanted) <= set(fitted.cells):
         why = fitted.why if fitted.model is None else "no value"
         stats |= {name: Undefined(NOT_ESTIMABLE, why) for name in names}

@@ -34,26 +34,28 @@ def run(analysis: PairedChange, context: Context) -> list[dict[str, Any]]:
     for parameter in parameters(context, analysis.parameters):
         for visit in analysis.visit:
             for group in context.groups:
-                found += _cell(analysis.base_visit, visit, context, parameter, group)
+                found += _cell(analysis, visit, context, parameter, group)
     return found
 
 
-def _cell(base_visit: str, visit: str, context: Context, parameter: str, group: Group) -> list[dict[str, Any]]:
+def _cell(analysis: PairedChange, visit: str, context: Context, parameter: str, group: Group) -> list[dict[str, Any]]:
     from trialpipe.stats.describe import quantile
     from trialpipe.stats.ranks import signed_rank
 
     data = context.of(group)
     before, after = (
         analysed(data, parameter, label).drop_duplicates("USUBJID").set_index("USUBJID")
-        for label in (base_visit, visit)
+        for label in (analysis.base_visit, visit)
     )
     patients = [usubjid for usubjid in before.index if usubjid in after.index]
     # concentrations start at 0; a score of differences has no least value
     measured = data.loc[data["PARAMCD"] == parameter, ["AVAL", "LLOQ", "ULOQ"]]
     floor = -math.inf if bool((measured < 0).to_numpy().any()) else 0.0
     base, late = _readings(before.loc[patients], floor), _readings(after.loc[patients], floor)
-    ratio = floor == 0 and all(
-        reading.high > 0 and (reading.low > 0 or not reading.exact) for reading in [*base, *late]
+    ratio = (
+        analysis.ratio
+        and floor == 0
+        and all(reading.high > 0 and (reading.low > 0 or not reading.exact) for reading in [*base, *late])
     )
     gaps = np.array([gap(a, b, ratio) for a, b in zip(base, late, strict=True)], float)
     exact = [(a.low, b.low) for a, b in zip(base, late, strict=True) if a.exact and b.exact]
@@ -92,7 +94,7 @@ def _cell(base_visit: str, visit: str, context: Context, parameter: str, group: 
         parameter=parameter,
         variable="CHG",
         visit=visit,
-        base_visit=base_visit,
+        base_visit=analysis.base_visit,
     )
 
 

@@ -12,7 +12,8 @@ from trialpipe.analyse.formats import NOT_ESTIMABLE, Bounded, Undefined, Value, 
 from trialpipe.analyse.rows import Manner, Roles, behind
 from trialpipe.stats import describe
 
-METHOD = "Percentiles by SAS definition 5, values outside the range of quantification in order below or above it"
+PLAIN = "Percentiles by SAS definition 5"
+METHOD = f"{PLAIN}, values outside the range of quantification in order below or above it"
 TURNBULL = (
     "Percentiles by Turnbull's estimate, values outside the range of quantification as censored; a median with at "
     "least half of the values below is printed as below the limit"
@@ -80,7 +81,9 @@ def stats(values: Sample, geometric: bool = False) -> tuple[dict[str, Value], st
     note = None if values.n else "no value"
     if values.n and any(isinstance(v, float) and math.isnan(v) for v in found.values()):
         note = "values outside the range of quantification" if values.censored else "one value only, or not positive"
-    return found, METHOD if values.ordered else TURNBULL, note
+    if not values.ordered:
+        return found, TURNBULL, note
+    return found, METHOD if values.censored else PLAIN, note
 
 
 def manner(parameter: pd.DataFrame, method: str, note: str | None) -> Manner:

@@ -150,6 +150,7 @@ class PairedChange(Analysis):
     parameters: tuple[Variable, ...] = Field((), description="default: all of the dataset")
     base_visit: Text = Field(description="visit the change is from")
     visit: OneOrMany[Text] = Field(description="visit or visits the change is to")
+    ratio: bool = Field(True, description="sizes of changes of positive values are ratios; false: differences")
 
 
 class MixedModel(Interval):
@@ -179,6 +180,7 @@ class CategoriesByVisit(Interval):
     parameters: tuple[Variable, ...] = Field(description="text parameters")
     visits: tuple[Text, ...] = Field(description="visits of the table")
     categories: tuple[Text, ...] = Field(description="results counted, in the order of the table")
+    missing: bool = Field(True, description="also count patients without a result")
 
 
 class AdverseEvents(Interval):
@@ -222,7 +224,7 @@ class Box(Strict):
     require: Names = Field((), description="milestones the patient has")
     absent: Names = Field((), description="milestones the patient has not")
     where: Where = Field({}, description="filter on ADSL")
-    before: Name | None = Field(None, description="required milestones are before this one")
+    before: Names = Field((), description="required milestones are before each of these")
     splits: bool = Field(True, description="with its sisters partitions the parent (law: they add up)")
 
 

@@ -190,7 +190,7 @@ class Registered(Strict):
 
     title: Text = Field(description="title as registered")
     time_frame: Text = Field(description="time frame as registered")
-    role: Literal["primary", "secondary", "described", "assumed"] = Field(
+    role: Literal["primary", "secondary", "described", "assumed_primary", "assumed"] = Field(
         description="described: promised in the registry's text, not registered as an outcome"
     )
 
@@ -213,8 +213,8 @@ class Headline(Strict):
     category: Text | None = Field(None, description="category of the row, e.g. success")
     visit: Text | None = Field(None, description="visit of the row")
     time: Duration | None = Field(None, description="time of the row")
-    statistic: Literal["percent", "mle", "survival", "cif", "median"] | None = Field(
-        None, description="which of the row's numbers"
+    statistic: Literal["percent", "mle", "difference", "risk_difference", "survival", "cif", "hr", "median"] | None = (
+        Field(None, description="which of the row's numbers")
     )
 
 

@@ -127,6 +127,7 @@ class SubjectVariable(Strict):
     type: Literal["number", "text"] = Field("text", description="number or text")
     unit: Text | None = Field(None, description="unit of a number")
     levels: tuple[Text, ...] | None = Field(None, description="order of categories; the first is reference")
+    labels: dict[Text, Text] = Field({}, description="words for categories in tables; default: as they are")
 
 
 class Formula(Strict):

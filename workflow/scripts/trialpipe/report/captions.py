@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any
 
 Row = dict[str, Any]
@@ -61,6 +62,9 @@ FIGURES = {
 
 MARKS = {"kaplan_meier": "band", "response_by_visit": "bars"}
 """How a figure draws its intervals; a kind that is not here draws none."""
+
+NO_ROWS = sha256(b"").hexdigest()[:16]
+"""Identity of an empty row set."""
 
 SIDES = {"two-sided": "two-sided ", "greater": "one-sided ", "less": "one-sided "}
 CLAUSE = re.compile(r"[,;:] (?![^(]*\))")
@@ -146,7 +150,9 @@ def _test(method: str) -> str:
 
 
 def _sentence(said: list[str], rows: list[Row], populations: Mapping[str, str]) -> str:
-    sets = list(dict.fromkeys(populations.get(row["population"], row["population"]) for row in rows))
+    # a row without rows behind it (a design's error rate) is of no population
+    of = [row["population"] for row in rows if row["rowset"] != NO_ROWS]
+    sets = list(dict.fromkeys(populations.get(name, name) for name in of))
     text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]}. {'; '.join(sets)}." if sets else f"{text[0].upper()}{text[1:]}."
 

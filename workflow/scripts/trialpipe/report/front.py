@@ -22,7 +22,7 @@ def portfolio(
 
 def _line(protocol: dict, outcomes: list[dict], rows: list[Row]) -> dict[str, object]:
     reported = [o for o in outcomes if _is_reported([r for r in rows if r["outcome"] == o["id"]])]
-    primary = [o for o in outcomes if o["role"] == "primary"]
+    primary = [o for o in outcomes if o["role"] in ("primary", "assumed_primary")]
     return {
         "trial": protocol["trial"],
         "acronym": protocol["acronym"],

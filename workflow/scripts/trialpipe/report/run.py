@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
-from trialpipe.report import captions, text
+from trialpipe.report import captions, sensitivity, text
 from trialpipe.report.shells import SHELLS
 from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, printed_unit, table
 
@@ -95,6 +95,7 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
                 "analysis": analysis,
                 "name": name,
                 "scenarios": scenarios,
+                "sensitivity": sensitivity.summary(outcome, name, analysis.kind, rows, words),
                 "figure": Markup(figure) if figure else None,
                 "caption": captions.figure_caption(analysis.kind, drawn, sets) if figure else "",
             }
@@ -132,33 +133,57 @@ def split(
 
 
 def headline(rows: list[Row], asked: Mapping[str, Any]) -> str:
-    """The main number of an outcome for the overview: of all patients together, at the last time that has one.
+    """The main number of an outcome for the overview, at the last time that has one.
 
-    ``asked``: values that columns of its row must have (``headline`` of outcomes.yaml).
+    ``asked``: values that columns of its row must have (``headline`` of outcomes.yaml). Of all patients together; where
+    only groups have the number, of each group, and of a comparison with its p-value.
     """
     shown = [r for r in rows if r["scenario"] == "primary" and not r["analysis"].endswith("~curve")]
-    shown = [r for r in shown if r["value"] is not None and r["group"] in (None, "Overall")]
+    shown = [r for r in shown if r["value"] is not None]
     wanted = [r for r in shown if all(r[column] == value for column, value in asked.items())]
+    whole = [r for r in wanted if r["group"] in (None, "Overall")]
     for statistic, pattern in HEADLINES:
-        found = [r for r in wanted if r["statistic"] == statistic]
+        found = [r for r in whole if r["statistic"] == statistic] or _of_groups(wanted, statistic, asked)
         if len({r["parameter"] for r in found}) > 1:
             return ""
         found = [r for r in found if r["analysis"] == found[0]["analysis"] and r["category"] == found[0]["category"]]
         if found:
-            row = max(enumerate(found), key=lambda pair: (pair[1]["time"] or 0.0, pair[0]))[1]
-            members = [r for r in shown if r["cell_id"] == row["cell_id"]]
-            cell = {r["statistic"]: r["formatted"] for r in members}
-            levels = [r["conf_level"] for r in members if r["conf_level"] is not None]
-            cell |= {"level": f"{100 * levels[0]:g} %"} if levels else {}
-            place = f"day {row['time']:g}: " if row["time"] is not None else f"{row['visit']}: " if row["visit"] else ""
-            unit = f" {printed_unit(row['unit'])}" if statistic == "median" and row["unit"] not in (None, "1") else ""
-            return (
-                place + next(p for p in pattern.split("|") if set(TOKEN.findall(p)) <= set(cell)).format(**cell) + unit
+            groups = list(dict.fromkeys((r["group"], r["comparator"]) for r in found))
+            parts = [
+                _headline_of([r for r in found if (r["group"], r["comparator"]) == g], shown, pattern) for g in groups
+            ]
+            last = found[-1]
+            place = (
+                f"day {last['time']:g}: " if last["time"] is not None else f"{last['visit']}: " if last["visit"] else ""
             )
+            return place + "; ".join(parts)
     return ""
 
 
+def _of_groups(rows: list[Row], statistic: str, asked: Mapping[str, Any]) -> list[Row]:
+    """Rows of groups and comparisons, only of an analysis that is asked for."""
+    return [r for r in rows if r["statistic"] == statistic] if "analysis" in asked else []
+
+
+def _headline_of(found: list[Row], shown: list[Row], patterns: str) -> str:
+    row = max(enumerate(found), key=lambda pair: (pair[1]["time"] or 0.0, pair[0]))[1]
+    members = [r for r in shown if r["cell_id"] == row["cell_id"]]
+    cell = {r["statistic"]: r["formatted"] for r in members}
+    levels = [r["conf_level"] for r in members if r["conf_level"] is not None]
+    cell |= {"level": f"{100 * levels[0]:g} %"} if levels else {}
+    unit = f" {printed_unit(row['unit'])}" if row["statistic"] == "median" and row["unit"] not in (None, "1") else ""
+    group = (
+        ""
+        if row["group"] in (None, "Overall")
+        else f"{row['group']} vs {row['comparator']}, "
+        if row["comparator"]
+        else f"{row['group']}, "
+    )
+    return group + next(p for p in patterns.split("|") if set(TOKEN.findall(p)) <= set(cell)).format(**cell) + unit
+
+
 HEADLINES = (
+    ("difference", "difference {difference} ({level} CI {lower} to {upper}; p {p})|difference {difference}"),
     (
         "percent",
         "{n}/{denominator} ({percent} %; {level} CI {lower} to {upper})|{n}/{denominator} ({percent} %)|{percent} %",
@@ -166,6 +191,7 @@ HEADLINES = (
     ("mle", "estimate {mle} % ({level} CI {lower} to {upper})|estimate {mle} %"),
     ("survival", "probability {survival} ({level} CI {lower} to {upper})|probability {survival}"),
     ("cif", "cumulative incidence {cif} ({level} CI {lower} to {upper})|cumulative incidence {cif}"),
+    ("hr", "hazard ratio {hr} ({level} CI {lower} to {upper}; p {p})|hazard ratio {hr}"),
     ("median", "median {median} (Q1 {q1}, Q3 {q3})|median {median}"),
 )
 

@@ -24,8 +24,9 @@ class Shell:
 
     ``columns``: (header, patterns); a pattern names statistics in braces, the first of several (separated by a bar)
     whose statistics are there is printed; ``{level}`` in a header is the confidence level. ``titles``: headers of
-    dimensions; ``hide``: dimensions left out; ``first``: dimensions that lead the line; ``groups``: whether groups are
-    blocks of columns or lines; ``displays``: a table per value of ``variable``, which names the display.
+    dimensions; ``hide``: dimensions left out; ``unless_zero``: columns left out if 0 throughout; ``first``: dimensions
+    that lead the line; ``groups``: whether groups are blocks of columns or lines; ``displays``: a table per value of
+    ``variable``, which names the display.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -34,6 +35,7 @@ class Shell:
     groups: str = "lines"
     first: tuple[str, ...] = ()
     displays: bool = False
+    unless_zero: tuple[str, ...] = ()
 
 
 SHARE = ("n/N (%)", "{n}/{denominator} ({percent} %)|{n}/{denominator}|{n}")
@@ -66,6 +68,7 @@ SHELLS: dict[str, Shell] = {
             ("Rate per 100 patient-months", "{rate}"),
             INTERVAL,
         ),
+        titles={"parameter": "System organ class, preferred term", "category": "Events"},
         hide=("variable",),
         displays=True,
     ),
@@ -99,14 +102,15 @@ SHELLS: dict[str, Shell] = {
     ),
     "describe_by_visit": Shell(
         (
-            ("Alive", "{alive}"),
-            ("Sampled", "{n}"),
+            ("Alive at the end of the day", "{alive}"),
+            ("With a value", "{n}"),
             ("<LLOQ (%)", "{n_below} ({percent_below} %)|{n_below}"),
             (">ULOQ", "{n_above}"),
             *SPREAD,
             ("Geometric mean (CV %)", "{geometric_mean} ({geometric_cv})|{geometric_mean}"),
         ),
         hide=("variable",),
+        unless_zero=("<LLOQ (%)", ">ULOQ"),
     ),
     "deviations": Shell((SHARE,), titles={"parameter": "Criterion", "category": "Patients"}, hide=("variable",)),
     "difference_at_time": Shell(
@@ -154,7 +158,7 @@ SHELLS: dict[str, Shell] = {
             INTERVAL,
         ),
         titles={"parameter": "Infection"},
-        hide=("variable",),
+        hide=("variable", "category"),
         displays=True,
     ),
     "kaplan_meier": Shell(
@@ -192,7 +196,7 @@ SHELLS: dict[str, Shell] = {
     ),
     "mixed_model": Shell(
         (
-            ("Patients measured", "{n}"),
+            ("With a value at the visit", "{n}"),
             ("Mean", "{ls_mean}"),
             ("Difference", "{mean_difference}"),
             ("SE", "{std_err}"),

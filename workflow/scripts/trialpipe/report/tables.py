@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from trialpipe.io import reference
 from trialpipe.report.shells import DIMENSIONS, SHELLS, Shell
 
 Row = dict[str, Any]
 TOKEN = re.compile(r"\{(\w+)\}")
 NOT_DONE = "not implemented"
 MEASURED = ("parameter", "variable")
+SYMBOL = re.compile(r"[A-Z]{2}: ")
+MOST_LINES = 3
+"""A note of more lines than this does not name them."""
 
 
 @dataclass(frozen=True)
@@ -46,28 +51,27 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     """
     shell = SHELLS.get(kind) or Shell(tuple((s, "{" + s + "}") for s in dict.fromkeys(r["statistic"] for r in rows)))
     wide = shell.groups == "columns"
-    several = len({_group(row) for row in rows}) > 1
+    several = len({_group(row) for row in rows}) > 1 or any(row["comparator"] for row in rows)
     order = [*shell.first, *(d for d in DIMENSIONS if d not in shell.first)]
     dimensions = [d for d in order if d not in shell.hide and (d != "group" or (several and not wide))]
     dimensions = [d for d in dimensions if d == "group" or any(row[d] is not None for row in rows)]
     blocks = list(dict.fromkeys(_group(row) for row in rows)) if wide else [""]
     cells: dict[tuple[tuple[str, ...], str], dict[str, Row]] = {}
-    units = {(d, row[d]): row["unit"] for d in MEASURED for row in rows if row["unit"] not in (None, "%")}
+    units = {
+        (d, row[d]): row["unit"] for d in MEASURED for row in rows if row["unit"] and row["statistic"] in _of_data()
+    }
     for row in rows:
         line = tuple(_label(d, row, labels, units) for d in dimensions)
         cells.setdefault((line, _group(row) if wide else ""), {})[row["statistic"]] = row
     lines = list(dict.fromkeys(line for line, _ in cells))
     columns = [c for c in shell.columns if any(_fit(c[1], found) for found in cells.values())]
+    columns = [c for c in columns if c[0] not in shell.unless_zero or any(_counts(c[1], f) for f in cells.values())]
     body, before = [], ("",) * len(dimensions)
     for line in lines:
         printed = [_cell(patterns, cells.get((line, block), {})) for block in blocks for _, patterns in columns]
         body.append((_unrepeated(line, before), printed))
         before = line
     level = next((f"{100 * row['conf_level']:g} %" for row in rows if row["conf_level"] is not None), "")
-    notes = [
-        f"{row['formatted']}: {row['note']}" if row["value"] is None else row["note"] for row in rows if row["note"]
-    ]
-    notes = [note for note in notes if not any(other.endswith(f": {note}") for other in notes)]
     titles = [title.format(level=level) for title, _ in columns]
     single = wide and len(columns) == 1
     return Table(
@@ -76,8 +80,33 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
         stub=[shell.titles.get(d, DIMENSIONS[d]) for d in dimensions],
         body=body,
         methods=_distinct(row["method"] for row in rows),
-        notes=[note[0].upper() + note[1:] for note in _distinct(notes)],
+        notes=_notes(cells),
     )
+
+
+@cache
+def _of_data() -> frozenset[str]:
+    """Statistics in the unit of what was measured."""
+    return frozenset(row["statistic"] for row in reference.rows("statistics.csv") if row["unit"] == "data")
+
+
+def _notes(cells: Mapping[tuple[tuple[str, ...], str], Mapping[str, Row]]) -> list[str]:
+    """Notes of a table in order. One of a few lines names them; one that is part of another is left out."""
+    where: dict[str, list[str]] = {}
+    for (line, block), found in cells.items():
+        place = ", ".join(part for part in (*line, block) if part)
+        for row in found.values():
+            if row["note"]:
+                note = f"{row['formatted']}: {row['note']}" if row["value"] is None else str(row["note"])
+                lines = where.setdefault(note, [])
+                lines += [place] if place not in lines else []
+    shown = []
+    for note, lines in where.items():
+        if any(other.endswith(f": {note}") or other.startswith(f"{note};") for other in where):
+            continue
+        named = len(lines) <= MOST_LINES and len(lines) < len(cells) and all(lines) and not SYMBOL.match(note)
+        shown.append(f"{'; '.join(lines)}: {note}" if named else note[0].upper() + note[1:])
+    return shown
 
 
 def _group(row: Row) -> str:
@@ -128,6 +157,12 @@ def _fit(patterns: str, found: Mapping[str, Row]) -> str | None:
         if all(token in found and found[token]["value"] is not None for token in TOKEN.findall(pattern)):
             return pattern
     return next((p for p in options if all(token in found for token in TOKEN.findall(p))), None)
+
+
+def _counts(patterns: str, found: Mapping[str, Row]) -> bool:
+    """Whether the first number of a cell is another than 0."""
+    first = TOKEN.findall(patterns)[0]
+    return first in found and found[first]["value"] not in (None, 0.0)
 
 
 def _cell(patterns: str, found: Mapping[str, Row]) -> Cell:

@@ -28,6 +28,7 @@ ROLES = {
     "primary": "Primary outcome",
     "secondary": "Secondary outcome",
     "described": "Promised in the registry's text",
+    "assumed_primary": "Assumed primary outcome",
     "assumed": "Assumed outcome",
 }
 ALLOCATIONS = {"single_arm": "single arm", "randomised": "randomised", "observational": "observational"}
@@ -78,8 +79,12 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     for name, label in variables.items():
         found["variable", name] = found["term", name] = label
     found |= {("category", word.lower()): word for word in ("Response", "Reactivation")}
-    found["category", "infection"] = "Viral infection"
+    nosocomial = outcome.endpoint.kind == "nosocomial"
+    found["category", "infection"] = "Infection acquired in hospital" if nosocomial else "Viral infection"
+    for entry in protocol.subject_variables:
+        found |= {("category", level): label for level, label in entry.labels.items()}
     found["category", "Y"], found["category", "N"] = "Yes", "No"
+    found["variable", "ARM"] = found["term", "ARM"] = "Arm"
     found["category", "lost_before_horizon"] = "Lost before the horizon, event assumed"
     for population in protocol.populations:
         found["category", population.id] = population.label
@@ -161,7 +166,7 @@ def _criteria(name: str, known: Mapping[str, Any]) -> dict[str, str]:
 DISPLAYS = {
     "overview": "Overview",
     "soc_pt": "By system organ class and preferred term",
-    "worst_grade": "Worst grade per patient",
+    "worst_grade": "Worst grade per patient, with the events of that grade",
     "rates": "Rates",
     "length": "Length of stay, days",
     "free": "Days free of the stay",
