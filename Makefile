@@ -1,7 +1,7 @@
 # Every target sets up what it needs. Paths are relative and quoted, so any folder name works.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check accept trace impact simulate qc doctor lint schemas clean-results environment
+.PHONY: help run test check accept trace impact simulate qc doctor lint schemas pictures clean-results environment
 
 PYTHON := .venv/bin/python
 ENVIRONMENT := bash tools/bootstrap.sh run
@@ -98,6 +98,12 @@ schemas:  ## JSON Schemas and config/README.md, from the models
 	@$(ENVIRONMENT)
 	@$(PYTHON) -m trialpipe.config.schemas
 	@$(PYTHON) -m trialpipe.config.readme
+
+pictures:  ## pictures of the README from a finished run; needs chromium
+	@$(PYTHON) tools/pictures.py "$$(dirname "$$($(PYTHON) tools/front_page.py)")" \
+	  front-page=index.html@1340x460 \
+	  overview=r-hlh/report/index.html#overview@1240x730 \
+	  outcome=c-hlh/report/index.html#survival-to-hsct@1100x1790
 
 clean-results:  ## remove results/ and logs/ of this folder
 	@rm -rf results logs

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from trialpipe.analyse.run import KINDS
 from trialpipe.derive.run import KINDS as DATASETS
@@ -94,3 +95,38 @@ def methods_in_code() -> list[str]:
 def test_method_texts_are_explained() -> None:
     assert len(methods_in_code()) > 8
     assert [method for method in methods_in_code() if method not in text("docs/methods.md")] == []
+
+
+ENTITY, PERSON = {"name"}, {"family-names", "given-names", "orcid", "affiliation"}
+CITATION = {"cff-version", "message", "title", "abstract", "type", "authors", "version", "license", "keywords",
+            "references", "doi", "date-released", "url", "repository-code"}  # fmt: skip
+REFERENCE = {"type", "title", "authors", "journal", "year", "volume", "start", "doi"}
+
+
+def test_citation_file_has_what_its_format_asks() -> None:
+    found = yaml.safe_load(text("CITATION.cff"))
+    assert set(found) <= CITATION
+    assert {"cff-version", "message", "title", "authors"} <= set(found)
+    assert (found["cff-version"], found["type"], found["license"]) == ("1.2.0", "software", "MIT")
+    assert re.fullmatch(r"\d+\.\d+\.\d+", found["version"])
+    for entry in (found, *found["references"]):
+        assert all(set(author) <= PERSON or set(author) == ENTITY for author in entry["authors"])
+    assert all({"type", "title", "authors"} <= set(entry) <= REFERENCE for entry in found["references"])
+
+
+def test_workflow_catalogue_file_has_what_the_catalogue_reads() -> None:
+    usage = yaml.safe_load(text(".snakemake-workflow-catalog.yml"))["usage"]
+    assert set(usage) == {"mandatory-flags", "software-stack-deployment"}
+    assert set(usage["mandatory-flags"]) == {"desc", "flags"}
+    deployment = usage["software-stack-deployment"]
+    assert set(deployment) == {"conda", "apptainer", "apptainer+conda", "report"}
+    assert all(isinstance(value, bool) for value in deployment.values())
+    # it speaks of conda only if every rule that runs a script names an environment
+    rules = "".join(p.read_text(encoding="utf-8") for p in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
+    assert deployment["conda"] == (rules.count("    script:\n") == rules.count("    conda:\n"))
+
+
+@pytest.mark.parametrize("picture", sorted(p.name for p in (ROOT / "docs" / "images").glob("*.*")))
+def test_pictures_are_small_and_shown(picture: str) -> None:
+    assert (ROOT / "docs" / "images" / picture).stat().st_size < 200_000
+    assert f"docs/images/{picture}" in text("README.md")

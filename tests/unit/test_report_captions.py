@@ -17,7 +17,8 @@ SETS = {"treated": "Treated patients"}
 
 def row(statistic: str, method: str | None = None, **other: Any) -> dict[str, Any]:
     found = {"conf_level": 0.95 if statistic == "lower" else None, "alternative": None, "variable": None}
-    return {"statistic": statistic, "method": method, "group": "Overall", "population": "treated", **found, **other}
+    common = {"group": "Overall", "population": "treated", "rowset": "0123456789abcdef"}
+    return {"statistic": statistic, "method": method, **common, **found, **other}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -79,6 +80,11 @@ def test_a_table_says_statistic_groups_and_population() -> None:
     assert (
         captions.table_caption("proportion", rows[:1], SETS, "Arm") == "Patients by state, n/N (%). Treated patients."
     )
+
+
+def test_numbers_of_a_design_are_of_no_population() -> None:
+    rows = [row("size", variable="design", rowset=captions.NO_ROWS)]
+    assert captions.table_caption("simon_two_stage", rows, SETS) == "Bounds, expected numbers and exact error rates."
 
 
 def test_a_figure_names_only_intervals_that_it_draws() -> None:
