@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from helpers.analyse_frames import adsl, one, outcome, protocol, run, table, value
+from helpers.analyse_frames import adsl, outcome, protocol, run, table, value
 
 from trialpipe.derive.eligibility import CONTRACT
 
