@@ -83,17 +83,17 @@ def _fit(analysis: MixedModel, context: Context, groups: list[Group]) -> Fitted:
         return Fitted(None, "no value at any visit", rows, cells)
     index = [cells[cell] for cell in zip(rows["group"], rows["visit"], strict=True)]
     columns = np.eye(len(cells))[index]
-    visit = np.unique(rows["number"].to_numpy(dtype=int), return_inverse=True)[1]
+    codes = np.unique(rows["number"].to_numpy(dtype=int), return_inverse=True)[1]
     if analysis.baseline:
         mean = rows.drop_duplicates("USUBJID")["BASE"].mean()
         base = (rows["BASE"] - mean).to_numpy(dtype=float)
-        columns = np.column_stack([columns, np.eye(visit.max() + 1)[visit] * base[:, None]])
+        columns = np.column_stack([columns, np.eye(codes.max() + 1)[codes] * base[:, None]])
     try:
         model = mixed.fit(
             rows["AVAL"].to_numpy(dtype=float),
             columns,
             rows["USUBJID"].to_numpy(dtype=object).astype(str),
-            visit,
+            codes,
             analysis.covariance,
         )
     except mixed.NotFitted as error:

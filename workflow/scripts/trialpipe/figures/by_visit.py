@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from trialpipe.config.analyses import DescribeByVisit
+from trialpipe.config.datasets import ConcentrationsDataset, FindingsDataset
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.figures.theme import COLOURS, save_svg
@@ -13,7 +14,7 @@ from trialpipe.figures.theme import theme as house
 if TYPE_CHECKING:
     import pandas as pd
 
-BY_VISIT = ("findings", "concentrations")
+BY_VISIT = (FindingsDataset, ConcentrationsDataset)
 
 
 def draw(rows: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protocol: Protocol) -> tuple | None:
@@ -54,7 +55,7 @@ def _plot(shown: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, prot
     wide["known"] = [
         "outside" if pair in outside else "inside" for pair in zip(wide["parameter"], wide["visit"], strict=True)
     ]
-    words = {p.code: p.label for d in protocol.datasets if d.kind in BY_VISIT for p in d.parameters}
+    words = {p.code: p.label for d in protocol.datasets if isinstance(d, BY_VISIT) for p in d.parameters}
     # the parameters of a score are labelled by its definition, which figures do not read
     scores = {d.id: d.label for d in protocol.datasets if d.kind == "sofa"}
     score = scores.get(analysis.dataset or outcome.endpoint.dataset) if panels == 1 else None
