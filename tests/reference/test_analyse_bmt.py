@@ -21,10 +21,12 @@ from trialpipe.config.outcomes import Outcome, Outcomes
 from trialpipe.config.protocol import Protocol
 from trialpipe.config.yaml_strict import load
 from trialpipe.io import contracts, store
+from trialpipe.io.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 RAW = ROOT / "resources" / "public" / "bmt-1991" / "bmt.csv"
 CONFIG = ROOT / "config" / "trials" / "bmt-1991"
+DATA = Path(__file__).parent / "data" / "transplant"
 GROUPS = {"1": "ALL", "2": "AML low risk", "3": "AML high risk"}
 DAY0 = pd.Timestamp("1990-01-01")
 
@@ -314,3 +316,49 @@ def test_rows_resolve_to_the_patients_counted() -> None:
     source = raw()
     patients = source.index[(source["d2"] == 1) & (source["t2"] <= 365)] + 1
     assert sorted(keys) == sorted(f"adtte:bmt-1991/{i}/RELAPSE/primary" for i in patients)
+
+
+LANDMARK = {"at": "100 days", "exposure": "chronic_gvhd", "name": "CG100", "label": "Exposed", "other": "Not exposed"}
+
+
+def test_landmark_curves_test_and_reference_level_as_in_r() -> None:
+    """Against tests/reference/landmark.R: patients at risk after day 100, by chronic GVHD until then."""
+    wanted = pd.read_csv(DATA / "landmark.csv", dtype={"group": str})
+    protocol, outcomes = configured()
+    lfs = next(o for o in outcomes if o.paramcd == "LFS").model_dump(mode="json")
+    lfs["analyses"] = [
+        {"kind": "kaplan_meier", "landmark": LANDMARK, "overall": False, "at": ["180 days", "365 days", "730 days"]},
+        {"kind": "logrank", "landmark": LANDMARK},
+        {"kind": "cox", "landmark": LANDMARK, "terms": ["GROUP"], "reference": {"GROUP": "AML high risk"}},
+    ]
+    people = adsl(raw())
+    found, _ = analyse((Outcome.model_validate(lfs),), protocol, {"adsl": people, "adtte": adtte(raw(), people)})
+    names = {"0": "Not exposed", "1": "Exposed"}
+    for row in wanted[wanted["what"] == "n"].itertuples():
+        assert value(found, "n", analysis="kaplan_meier", group=names[row.group], term=None, time=None) == row.value
+    for row in wanted[wanted["what"] == "survival"].itertuples():
+        place = {"analysis": "kaplan_meier", "group": names[row.group], "term": None, "time": float(row.time)}
+        near(value(found, "survival", **place), row.value)
+        near(value(found, "lower", **place), row.lower)
+        near(value(found, "upper", **place), row.upper)
+    near(value(found, "chi_square", analysis="logrank"), wanted[wanted["what"] == "logrank"]["value"].iloc[0])
+    terms = {
+        "group1": ("GROUP", "ALL vs AML high risk"),
+        "group2": ("GROUP", "AML low risk vs AML high risk"),
+        "exposed": ("CG100", None),
+    }
+    for row in wanted[wanted["what"] == "cox"].itertuples():
+        term, category = terms[row.group]
+        place = {"analysis": "cox", "term": term, "category": category}
+        near(value(found, "coef", **place), row.value, rel=1e-7)
+        near(np.log(value(found, "lower", **place)), row.lower, rel=1e-7)
+        near(np.log(value(found, "upper", **place)), row.upper, rel=1e-7)
+
+
+def test_a_reference_that_nobody_has_is_refused() -> None:
+    protocol, outcomes = configured()
+    lfs = next(o for o in outcomes if o.paramcd == "LFS").model_dump(mode="json")
+    lfs["analyses"] = [{"kind": "cox", "terms": ["GROUP"], "reference": {"GROUP": "AML"}}]
+    people = adsl(raw())
+    with pytest.raises(DataError, match="is the level of no patient at hand - name one of ALL"):
+        analyse((Outcome.model_validate(lfs),), protocol, {"adsl": people, "adtte": adtte(raw(), people)})

@@ -116,6 +116,30 @@ def test_strategies(strategy, death, expected):
     assert (row["CNSR"], row["AVAL"], row["EVENT"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("case", "lost", "expected"),
+    [
+        ({"seen": "2018-02-10"}, {"lost_event": "all"}, (0, 40.0, "lost_before_horizon")),
+        ({"seen": "2018-02-10"}, {"lost_free": "all"}, (1, 100.0, None)),
+        ({"seen": "2018-02-10"}, {"lost_event": "other"}, (1, 40.0, None)),
+        ({"death": "2018-02-10"}, {"lost_free": "all"}, (0, 40.0, "death")),
+        ({"seen": "2018-06-10"}, {"lost_event": "all"}, (1, 100.0, None)),
+    ],
+)
+def test_worst_and_best_case_of_patients_lost(case, lost, expected):
+    what = outcome("os")
+    endpoint = what.endpoint.model_dump(mode="json") | lost
+    row = run(case, Outcome.model_validate(what.model_dump(mode="json") | {"endpoint": endpoint}))
+    assert (row["CNSR"], row["AVAL"], row["EVENT"]) == expected
+
+
+def test_worst_and_best_case_need_a_horizon_and_exclude_each_other():
+    for wrong in ({"horizon": None, "lost_event": "all"}, {"lost_event": "all", "lost_free": "all"}):
+        endpoint = outcome("os").endpoint.model_dump(mode="json") | wrong
+        with pytest.raises(ValueError, match=r"need a horizon|in lost_event and in lost_free"):
+            type(outcome("os").endpoint).model_validate(endpoint)
+
+
 def test_undeclared_intercurrent_event_stops_the_run():
     with pytest.raises(UndeclaredIntercurrentEvent, match="outcome os"):
         run({"gvhd": "2018-02-10", "seen": "2018-06-01"}, outcome("os"), ("agvhd",))

@@ -12,7 +12,8 @@ NO_RESULT = "Missing"
 
 
 def run(analysis: CategoriesByVisit, context: Context) -> list[dict[str, Any]]:
-    """n / patients with a result per category with exact limits, then patients of the group without a result.
+    """n / patients with a result per category with exact limits, then patients of the group without a result
+    unless ``missing`` is false.
 
     A result outside the declared categories is a line of its own, so that the lines add up.
     """
@@ -33,6 +34,8 @@ def run(analysis: CategoriesByVisit, context: Context) -> list[dict[str, Any]]:
                         category=category,
                         **place,
                     )
+                if not analysis.missing:
+                    continue
                 absent = group.subjects[~group.subjects["USUBJID"].isin(set(frame["USUBJID"]))]
                 living = alive(context, absent, visit_of(context, context.dataset, visit))
                 note = f"{len(living)} of them alive on the target day" if living is not None else None

@@ -32,8 +32,8 @@ def members(above: pd.DataFrame, box: Box, protocol: Protocol) -> pd.DataFrame:
     kept = matching(above, box.where)
     for milestone in box.require:
         kept = kept[_last_day(kept, milestone, protocol).notna()]
-        if box.before is not None:
-            kept = kept[_is_before(kept, milestone, box.before, protocol)]
+        for later in box.before:
+            kept = kept[_is_before(kept, milestone, later, protocol)]
     for milestone in box.absent:
         kept = kept[_last_day(kept, milestone, protocol).isna()]
     return kept

@@ -10,7 +10,7 @@ from trialpipe.analyse.context import Context, Group
 from trialpipe.analyse.exposure import at_landmark
 from trialpipe.analyse.formats import NOT_ESTIMABLE, NOT_REACHED, Undefined, Value
 from trialpipe.analyse.rows import Manner, Roles
-from trialpipe.analyse.times import Times, times
+from trialpipe.analyse.times import Times, times, why_missing
 from trialpipe.config.analyses_survival import KaplanMeier
 from trialpipe.stats import km
 
@@ -36,7 +36,7 @@ def _group(analysis: KaplanMeier, context: Context, group: Group) -> list[dict[s
         "censored": int((seen.event == 0).sum()),
         "missing": len(seen.missing),
     }
-    risk = f"patients at risk after day {analysis.landmark.at}" if analysis.landmark else None
+    risk = f"patients at risk after day {analysis.landmark.at}" if analysis.landmark else why_missing(seen)
     found = context.cell(counts, everyone, Manner(note=risk), group=group.label)
     manner = Manner(
         method=f"Kaplan-Meier, Greenwood variance, {analysis.conf_type} interval",

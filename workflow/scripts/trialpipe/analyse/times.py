@@ -54,6 +54,14 @@ def times(frame: pd.DataFrame) -> Times:
     return Times(known, frame[frame["AVAL"].isna()], known["AVAL"].to_numpy(dtype=float), cause, entry)
 
 
+def why_missing(seen: Times) -> str | None:
+    """Why patients have no time, in the words of the dataset; None if all have one."""
+    if seen.missing.empty:
+        return None
+    said = sorted({text for text in seen.missing.get("NOTE", ()) if isinstance(text, str)})
+    return f"{len(seen.missing)} patient(s) without a time left out" + (f": {'; '.join(said)}" if said else "")
+
+
 @dataclass(frozen=True)
 class Grouped:
     """Patients with a time of all levels together, with the place of their level; levels without any are left out."""
