@@ -42,6 +42,8 @@ def test_every_figure_has_a_caption() -> None:
         ("Order of outcomes: p-value and interval of Koyama and Chen 2008 (limits invert the one-sided test), UMVUE",
          0.8, "80 % CI (Koyama and Chen 2008)"),
         ("Restricted mean, area under Kaplan-Meier", 0.95, "95 % CI (normal)"),
+        ("P-value of stage 2; Clopper-Pearson interval and exact binomial test that take n as planned", 0.8,
+         "80 % CI (exact, Clopper-Pearson)"),
     ],
 )  # fmt: skip
 def test_an_interval_is_named_by_its_level_and_method(method: str, level: float, said: str) -> None:
@@ -80,6 +82,14 @@ def test_a_table_says_statistic_groups_and_population() -> None:
     assert (
         captions.table_caption("proportion", rows[:1], SETS, "Arm") == "Patients by state, n/N (%). Treated patients."
     )
+
+
+def test_a_table_of_estimates_names_their_method() -> None:
+    rows = [row("n"), row("hr", "Cox regression, Efron ties, Wald interval")]
+    assert captions.table_caption("cox", rows, SETS) == "Hazard ratios (Cox regression). Treated patients."
+    rows = [row("difference", "Difference of survival probabilities, normal interval")]
+    said = "Difference of survival probabilities at fixed days. Treated patients."
+    assert captions.table_caption("difference_at_time", rows, SETS) == said
 
 
 def test_numbers_of_a_design_are_of_no_population() -> None:

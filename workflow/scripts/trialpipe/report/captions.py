@@ -15,14 +15,14 @@ TABLES = {
     "adverse_events/rates": "Patients with a first event per 100 patient-months at risk",
     "baseline": "Median [Q1, Q3], range (number of patients), or n/N (%)",
     "categories_by_visit": "Patients by result, n/N (%) of those with a result",
-    "cox": "Hazard ratios",
+    "cox": "Hazard ratios ({method})",
     "cumulative_incidence": "Cumulative incidence (Aalen-Johansen) up to each day",
     "describe_by_visit": "Number of patients, mean (SD), median, quartiles and range by visit",
     "deviations": "Patients by eligibility criterion, n/N (%)",
-    "difference_at_time": "Differences at fixed days",
+    "difference_at_time": "{method} at fixed days",
     "difference_in_proportions": "Patients with success, n/N (%), and difference of proportions",
     "event_time": "Days to the event in patients who had it: median, quartiles and range",
-    "fine_gray": "Subdistribution hazard ratios",
+    "fine_gray": "Subdistribution hazard ratios ({method})",
     "first_events": "Patients by the event that came first, n/N (%)",
     "flow": "Number of patients",
     "in_bands": "Patients with a value in the band, n/N (%)",
@@ -48,7 +48,7 @@ TABLES = {
     "simon_two_stage/alternatives": "Bounds, expected numbers and exact error rates",
     "simon_two_stage/characteristics": "Exact probabilities and expected numbers",
 }
-"""Analysis kind, or kind/display, to what its table holds."""
+"""Analysis kind, or kind/display, to what its table holds; ``{method}`` is the first clause of the rows' method."""
 
 FIGURES = {
     "cumulative_incidence": "Cumulative incidence, competing events counted (Aalen-Johansen); below: numbers at risk",
@@ -67,7 +67,7 @@ NO_ROWS = sha256(b"").hexdigest()[:16]
 """Identity of an empty row set."""
 
 SIDES = {"two-sided": "two-sided ", "greater": "one-sided ", "less": "one-sided "}
-CLAUSE = re.compile(r"[,;:] (?![^(]*\))")
+CLAUSE = re.compile(r"[,;:] (?![^(]*\))|(?<=interval) and ")
 INTERVAL = re.compile(r"^(?:p-value and )?interval of | intervals?\b")
 NAMES = (
     "Kaplan-Meier",
@@ -91,6 +91,8 @@ def table_caption(kind: str, rows: Iterable[Row], populations: Mapping[str, str]
     rows = list(rows)
     display = rows[0]["variable"] if rows else None
     what = TABLES.get(f"{kind}/{display}") or TABLES.get(kind) or kind.replace("_", " ").capitalize()
+    first = next((CLAUSE.split(row["method"])[0] for row in rows if row["method"]), "")
+    what = what.replace("{method}", first)
     said = [f"{what}, by {_small(by)}" if by and len({row["group"] for row in rows}) > 1 else what]
     return _sentence([*said, *intervals(rows), *tests(rows)], rows, populations)
 
@@ -145,7 +147,7 @@ def _test(method: str) -> str:
     """The test that a method names."""
     for clause in CLAUSE.split(LONG_ASIDE.sub("", method)):
         if re.search(r"\btest\b|^p-value", clause):
-            return _small(INTERVAL.sub("", clause).strip())
+            return _small(INTERVAL.sub("", clause.split(" that ")[0]).strip())
     return "Wald test" if "Wald" in method else ""
 
 
