@@ -17,7 +17,7 @@ SETS = {"treated": "Treated patients"}
 
 def row(statistic: str, method: str | None = None, **other: Any) -> dict[str, Any]:
     found = {"conf_level": 0.95 if statistic == "lower" else None, "alternative": None, "variable": None}
-    common = {"group": "Overall", "population": "treated", "rowset": "0123456789abcdef"}
+    common = {"category": None, "group": "Overall", "population": "treated", "rowset": "0123456789abcdef"}
     return {"statistic": statistic, "method": method, **common, **found, **other}
 
 
@@ -64,7 +64,7 @@ def test_intervals_of_several_methods_are_told_apart() -> None:
     ("methods", "side", "said"),
     [
         (["Gray's test"], "two-sided", "two-sided p: Gray's test"),
-        (["Log-rank test stratified by SITE"], "two-sided", "two-sided p: log-rank test stratified by SITE"),
+        (["Log-rank test stratified by SITE, AGE"], "two-sided", "two-sided p: log-rank test stratified by SITE, AGE"),
         (["Clopper-Pearson interval; exact binomial test, one-sided level"], "greater",
          "one-sided p: exact binomial test"),
         (["Cox regression, Efron ties, Wald interval", "Likelihood ratio test, Cox regression"], "two-sided",
@@ -101,6 +101,12 @@ def test_a_figure_names_only_intervals_that_it_draws() -> None:
     rows = [row("lower", "Kaplan-Meier, Greenwood variance, log-log interval")]
     assert "band: 95 % CI (log-log)" in captions.figure_caption("kaplan_meier", rows, SETS)
     assert "CI" not in captions.figure_caption("cumulative_incidence", rows, SETS)
+
+
+def test_a_figure_names_the_events_of_its_curves() -> None:
+    rows = [row("cif", category="death"), row("cif", category="hsct"), row("cif", category="relapse")]
+    said = captions.figure_caption("cumulative_incidence", rows, SETS, {("category", "hsct"): "Transplant"})
+    assert said.startswith("Cumulative incidence of death, transplant and relapse, competing events counted")
 
 
 def test_tables_carry_their_captions() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from itertools import takewhile
 from typing import Any
 
 Row = dict[str, Any]
@@ -51,7 +52,8 @@ TABLES = {
 """Analysis kind, or kind/display, to what its table holds; ``{method}`` is the first clause of the rows' method."""
 
 FIGURES = {
-    "cumulative_incidence": "Cumulative incidence, competing events counted (Aalen-Johansen); below: numbers at risk",
+    "cumulative_incidence": "Cumulative incidence of {event}, competing events counted (Aalen-Johansen); "
+    "below: numbers at risk",
     "describe_by_visit": "Points: median; bars: quartiles (Q1 to Q3)",
     "flow": "Number of patients in each box",
     "kaplan_meier": "Kaplan-Meier estimate; ticks: censored patients; below: numbers at risk",
@@ -68,6 +70,7 @@ NO_ROWS = sha256(b"").hexdigest()[:16]
 
 SIDES = {"two-sided": "two-sided ", "greater": "one-sided ", "less": "one-sided "}
 CLAUSE = re.compile(r"[,;:] (?![^(]*\))|(?<=interval) and ")
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 INTERVAL = re.compile(r"^(?:p-value and )?interval of | intervals?\b")
 NAMES = (
     "Kaplan-Meier",
@@ -97,11 +100,24 @@ def table_caption(kind: str, rows: Iterable[Row], populations: Mapping[str, str]
     return _sentence([*said, *intervals(rows), *tests(rows)], rows, populations)
 
 
-def figure_caption(kind: str, rows: Iterable[Row], populations: Mapping[str, str]) -> str:
-    """Caption of the figure that shows ``rows``; an interval is named only where the figure draws it."""
+def figure_caption(
+    kind: str,
+    rows: Iterable[Row],
+    populations: Mapping[str, str],
+    words: Mapping[tuple[str, str], str] | None = None,
+) -> str:
+    """Caption of the figure that shows ``rows``; an interval is named only where the figure draws it.
+
+    ``words``: labels of codes by (dimension, code), as tables have them.
+    """
     rows = list(rows)
+    events = dict.fromkeys(str(row["category"]) for row in rows if row["category"] is not None)
+    named = [_small((words or {}).get(("category", event), event)) for event in events]
+    what = FIGURES[kind].replace(
+        "{event}", " and ".join(filter(None, [", ".join(named[:-1]), *named[-1:]])) or "events"
+    )
     drawn = [f"{MARKS[kind]}: {text}" for text in intervals(rows)] if kind in MARKS else []
-    return _sentence([FIGURES[kind], *drawn], rows, populations)
+    return _sentence([what, *drawn], rows, populations)
 
 
 def intervals(rows: Iterable[Row]) -> list[str]:
@@ -145,9 +161,12 @@ def _kinds(methods: list[str]) -> str:
 
 def _test(method: str) -> str:
     """The test that a method names."""
-    for clause in CLAUSE.split(LONG_ASIDE.sub("", method)):
+    clauses = CLAUSE.split(LONG_ASIDE.sub("", method))
+    for place, clause in enumerate(clauses, start=1):
         if re.search(r"\btest\b|^p-value", clause):
-            return _small(INTERVAL.sub("", clause.split(" that ")[0]).strip())
+            # names of further strata
+            more = takewhile(VARIABLE.fullmatch, clauses[place:])
+            return ", ".join([_small(INTERVAL.sub("", clause.split(" that ")[0]).strip()), *more])
     return "Wald test" if "Wald" in method else ""
 
 

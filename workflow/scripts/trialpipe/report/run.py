@@ -97,7 +97,7 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
                 "scenarios": scenarios,
                 "sensitivity": sensitivity.summary(outcome, name, analysis.kind, rows, words),
                 "figure": Markup(figure) if figure else None,
-                "caption": captions.figure_caption(analysis.kind, drawn, sets) if figure else "",
+                "caption": captions.figure_caption(analysis.kind, drawn, sets, words) if figure else "",
             }
         )
     return {
