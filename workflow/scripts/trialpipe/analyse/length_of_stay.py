@@ -79,7 +79,7 @@ def _described(
     note = f"{_NOTE}; {absent} patient(s) without a length" if absent else _NOTE
     stats = _share(len(frame), len(people.keys)) | {k: described[k] for k in ("median", "q1", "q3", "min", "max")}
     manner = Manner(
-        _METHOD if method == sample.METHOD else _TURNBULL,
+        _TURNBULL if method == sample.TURNBULL else _METHOD,
         unit="d",
         note=note if len(frame) else "no patient",
         data_decimals=decimals,

@@ -289,7 +289,10 @@ def _standard(
     assert value is not None
     low, high = info.hard
     units = reader.context.reference.units
-    words = {"unit": unit, "canonical": info.unit or "", "low": _edge(low), "high": _edge(high)}
+    named = {"unit": unit, "canonical": info.unit or ""}
+    # pure numbers have no unit to print
+    words = {name: "" if code == "1" else code for name, code in named.items()}
+    words |= {"low": _edge(low), "high": _edge(high)}
     if _outside(value, info.hard):
         record.flags.add("OUT_OF_RANGE")
         own = units.canonical(unit, info.code, info.unit) or ""

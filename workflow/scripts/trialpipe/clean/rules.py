@@ -133,6 +133,7 @@ class Log:
             return
         known_words = _Fields({key: value for key, value in words.items() if value is not None})
         text = rule.message.format_map(known_words) + (f" - {rule.cure}" if rule.cure else "")
+        text = text.replace("  ", " ").replace(" ;", ";")
         # one line whatever the raw cell holds
         message = shorten(text, _LONGEST)
         self._rows[name] = {

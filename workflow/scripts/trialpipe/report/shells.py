@@ -24,9 +24,9 @@ class Shell:
 
     ``columns``: (header, patterns); a pattern names statistics in braces, the first of several (separated by a bar)
     whose statistics are there is printed; ``{level}`` in a header is the confidence level. ``titles``: headers of
-    dimensions; ``hide``: dimensions left out; ``unless_zero``: columns left out if 0 throughout; ``first``: dimensions
-    that lead the line; ``groups``: whether groups are blocks of columns or lines; ``displays``: a table per value of
-    ``variable``, which names the display.
+    dimensions, ``under`` that of categories which stand under a parameter; ``hide``: dimensions left out;
+    ``unless_zero``: columns left out if 0 throughout; ``first``: dimensions that lead the line; ``groups``: whether
+    groups are blocks of columns or lines; ``displays``: a table per value of ``variable``, which names the display.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -68,7 +68,7 @@ SHELLS: dict[str, Shell] = {
             ("Rate per 100 patient-months", "{rate}"),
             INTERVAL,
         ),
-        titles={"parameter": "System organ class, preferred term", "category": "Events"},
+        titles={"parameter": "System organ class", "under": "Preferred term"},
         hide=("variable",),
         displays=True,
     ),

@@ -58,7 +58,10 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     blocks = list(dict.fromkeys(_group(row) for row in rows)) if wide else [""]
     cells: dict[tuple[tuple[str, ...], str], dict[str, Row]] = {}
     units = {
-        (d, row[d]): row["unit"] for d in MEASURED for row in rows if row["unit"] and row["statistic"] in _of_data()
+        (d, row[d]): row["unit"]
+        for d in MEASURED
+        for row in rows
+        if row["unit"] not in (None, "%") and row["statistic"] in _of_data()
     }
     for row in rows:
         line = tuple(_label(d, row, labels, units) for d in dimensions)
@@ -77,9 +80,9 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     return Table(
         spans=[(block, len(columns)) for block in blocks] if wide and not single else [],
         head=blocks if single else titles * len(blocks),
-        stub=[shell.titles.get(d, DIMENSIONS[d]) for d in dimensions],
+        stub=[_title(d, shell, dimensions) for d in dimensions],
         body=body,
-        methods=_distinct(row["method"] for row in rows),
+        methods=_longest(_distinct(row["method"] for row in rows)),
         notes=_notes(cells),
     )
 
@@ -107,6 +110,17 @@ def _notes(cells: Mapping[tuple[tuple[str, ...], str], Mapping[str, Row]]) -> li
         named = len(lines) <= MOST_LINES and len(lines) < len(cells) and all(lines) and not SYMBOL.match(note)
         shown.append(f"{'; '.join(lines)}: {note}" if named else note[0].upper() + note[1:])
     return shown
+
+
+def _title(dimension: str, shell: Shell, dimensions: list[str]) -> str:
+    if dimension == "category" and "parameter" in dimensions and "under" in shell.titles:
+        return shell.titles["under"]
+    return shell.titles.get(dimension, DIMENSIONS[dimension])
+
+
+def _longest(methods: list[str]) -> list[str]:
+    """Without those that another one only adds to."""
+    return [method for method in methods if not any(other.startswith(f"{method},") for other in methods)]
 
 
 def _group(row: Row) -> str:
