@@ -29,6 +29,14 @@ SUBJECT = {
     "CYTORISK": ("cytogenetics", {"FAV": "FAVOURABLE", "INT": "INTERMEDIATE", "ADV": "ADVERSE"}),
     "MRD": ("mrd", {"POS": "POSITIVE", "NEG": "NEGATIVE"}),
 }
+FORMS = [("rs", "EVAL"), ("vs", "VS"), ("gv", "AGVHD"), ("gv", "CGVHD")]
+FINDINGS = {
+    ("AGVHD", "SYSTRT"): "AGSYSTRT",
+    ("CGVHD", "LUNG"): "LUNGS",
+    ("CGVHD", "JOINT"): "JOINTS",
+    ("CGVHD", "GENIT"): "GENITAL",
+}
+"""Test of an item that has another name in the form."""
 TESTS = {"CD3C": "CD3", "CD4C": "CD4", "CD8C": "CD8", "NKC": "NKCELL", "BC": "BCELL"}
 OUTCOME = {"RECOV": "RECOVERED", "NOTREC": "NOT RECOVERED", "FATAL": "FATAL"}
 CAUSE = {"TOX": "TOXICITY"}
@@ -184,3 +192,41 @@ def test_adverse_events(case):
     assert len(table) == len(known)
     assert len(rows) > 0.9 * len(known)
     assert not pd.isna(table["AESPID"]).any()
+
+
+@pytest.mark.parametrize(("domain", "form"), FORMS)
+def test_findings(case, domain, form):
+    """Every item of every form has its true value, date and visit; what is missing stands in a planted row."""
+    stem = domain.upper()
+    known = {}
+    for t in case.rows("findings"):
+        if t["form"] == form:
+            known[t["subject"], FINDINGS.get((form, t["item"]), t["item"]), t["date"]] = t
+    codes, seen = {code for _, code, _ in known}, set()
+    for row in case.sound(case.clean.tables[domain]):
+        if row[f"{stem}TESTCD"] not in codes:
+            continue
+        key = (case.subject(row), row[f"{stem}TESTCD"], row[f"{stem}DTC"])
+        expected = known[key]
+        value, visit = expected["value"], expected["visit"]
+        if pd.isna(row[f"{stem}STRESN"]):
+            assert row[f"{stem}STRESC"] == {"POS": "POSITIVE", "NEG": "NEGATIVE"}.get(value, value), key
+        else:
+            assert row[f"{stem}STRESN"] == pytest.approx(float(value), rel=1e-9), key
+        if "VISIT_UNKNOWN" not in row["flags"]:
+            assert text(row["VISIT"]) == {"INCL": "Inclusion", "UNS": "Unscheduled"}.get(visit, visit), key
+        seen.add(key)
+    planted = {cell["raw_row"] for cell in case.cells if cell["sheet"] == form}
+    assert len({key[::2] for key in known.keys() - seen}) <= len(planted)
+    assert len(seen) > 0.9 * len(known)
+
+
+def test_concomitant_treatment(case):
+    def line(row):
+        return (case.subject(row), row["CMTRT"], text(row["CMSTDTC"]), text(row["CMENDTC"]))
+
+    expected = Counter((t["subject"], t["name"], t["start"], t["end"]) for t in case.rows("medications"))
+    found = Counter(map(line, case.sound(case.clean.tables["cm"])))
+    assert not found - expected
+    planted = {cell["raw_row"] for cell in case.cells if cell["sheet"] == "CM"}
+    assert (expected - found).total() == len(planted)

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMITTED = ROOT / "resources" / "extracts" / "elit-aml01"
 PARAMETERS = FOLDER / "elit-aml01.yaml"
 ARCHIVE = "trialmaster/ELIT-AML01_Export_SAS_XPORT_2028_06_15_10_30.zip"
-PER_SUBJECT = ("patients", "gvhd", "gvhd_records", "grfs", "dli", "dli_doses", "imm", "ae")
+PER_SUBJECT = ("patients", "gvhd", "gvhd_records", "grfs", "dli", "dli_doses", "imm", "findings", "medications", "ae")
 CUTOFF = "2028-05-31"
 
 

@@ -6,6 +6,8 @@ leukaemia-free survival, relapse and death without relapse to the last evaluatio
 
 from __future__ import annotations
 
+import datetime as dt
+
 from trialpipe.simulate import gvhd_truth
 from trialpipe.simulate.parameters import Parameters
 from trialpipe.simulate.recipient import Recipient
@@ -23,6 +25,8 @@ def tables(p: Parameters, recipients: list[Recipient]) -> dict[str, Rows]:
         "dli": [_infusions(who) for who in order],
         "dli_doses": [row for who in order for row in _doses(who)],
         "imm": [row for who in order for row in _immunity(who)],
+        "findings": [row for who in order for row in _findings(who)],
+        "medications": [row for who in order for row in _medications(who)],
         "ae": [row for who in order for row in _events(who)],
     }
     found["outcomes"] = _outcomes(found, int(p.number("horizon")))
@@ -171,6 +175,37 @@ def _immunity(who: Recipient) -> Rows:
         for i in who.immunity
         for test, value in i.values.items()
     ]
+
+
+def _findings(who: Recipient) -> Rows:
+    """Evaluations of the disease, vital signs and assessments of GVHD, item by item."""
+    found: list[tuple[str, str, dt.date, dict[str, object]]] = []
+    for e in who.evaluations:
+        own = {"REMISS": _yes(e.remission), "MRD": e.mrd, "RELAPSE": _yes(e.relapse is not None)}
+        found.append(("EVAL", e.visit, e.date, {**own}))
+    for v in who.vitals:
+        found.append(("VS", v.visit, v.date, {"WEIGHT": f"{v.weight:.10g}", "KPS": v.performance}))
+    for a in who.acute:
+        stages = {"SKINST": a.skin, "LIVERST": a.liver, "UGIST": a.upper, "LGIST": a.lower}
+        measures = {"SKINBSA": a.area, "BILI": a.bilirubin, "LGIVOL": a.volume}
+        told = {"SKINBULL": _yes(a.skin == 4), "LGIBLD": _yes(a.lower == 4), "SYSTRT": _yes(a.systemic)}
+        found.append(("AGVHD", "", a.date, {**stages, **measures, **told}))
+    for c in who.chronic:
+        found.append(("CGVHD", "", c.date, {**c.scores, "FEV1": c.fev1, "SYSTRT": _yes(c.systemic)}))
+    return [
+        {"subject": who.number, "form": form, "visit": visit, "date": iso(date), "item": item, "value": value}
+        for form, visit, date, values in found
+        for item, value in values.items()
+        if value != ""
+    ]
+
+
+def _yes(value: bool) -> str:
+    return "Y" if value else "N"
+
+
+def _medications(who: Recipient) -> Rows:
+    return [{"subject": who.number, "name": m.name, "start": iso(m.start), "end": iso(m.end)} for m in who.medications]
 
 
 def _events(who: Recipient) -> Rows:
