@@ -111,7 +111,18 @@ write_table <- function(table, path) {
 
 # ---- one analysis -----------------------------------------------------------------------------------------
 
+# analysis kind -> function(analysis); filled by the files of their topics
 KINDS <- list()
+# endpoint kind -> function(analysis) giving times to event, and the milestones in the order of their codes
+TIMES <- list()
+CAUSES <- list()
+# dataset kind -> function(study, id) giving values by visit
+VALUES <- list()
+
+# leaves an analysis out whose data have no second derivation yet; any other error stops the run
+not_covered <- function(...) {
+  stop(structure(class = c("not_covered", "error", "condition"), list(message = paste0("not covered: ", ...), call = NULL)))
+}
 
 # what an analysis of an outcome works on; NULL where the analysis kind has no second derivation yet
 run_outcome <- function(study, outcome, scenario) {
@@ -125,7 +136,7 @@ run_outcome <- function(study, outcome, scenario) {
     subjects <- study$adsl[in_population(study, population), , drop = FALSE]
     analysis <- list(study = study, outcome = outcome, scenario = scenario, spec = spec, name = name,
                      population = population, subjects = subjects, dataset = spec$dataset %or% outcome$endpoint$dataset)
-    run(analysis)
+    tryCatch(run(analysis), not_covered = function(condition) message(outcome$id, " ", name, ": ", conditionMessage(condition)))
   }
 }
 

@@ -20,7 +20,7 @@ KINDS$cumulative_incidence <- function(analysis) {
   spec <- analysis$spec
   table <- analysed_times(analysis)
   endpoint <- analysis$outcome$endpoint
-  causes <- cause_codes(endpoint, spec)
+  causes <- cause_codes(analysis, endpoint, spec)
   parts <- groups(analysis)
   times <- unlist(spec$at)
   for (group in names(parts)) {
@@ -52,9 +52,10 @@ KINDS$cumulative_incidence <- function(analysis) {
 }
 
 # cause label -> code: 1 the event of interest, 2 and up the competing events in declared order
-cause_codes <- function(endpoint, spec) {
-  competing <- texts(endpoint$competing)
-  codes <- c(stats::setNames(rep(1, length(texts(endpoint$event))), texts(endpoint$event)),
+cause_codes <- function(analysis, endpoint, spec) {
+  names <- if (endpoint$kind %in% c("time_to_event", "state_at_horizon")) endpoint_events(endpoint) else CAUSES[[endpoint$kind]](analysis)
+  competing <- names$competing
+  codes <- c(stats::setNames(rep(1, length(names$event)), names$event),
              stats::setNames(seq_along(competing) + 1, competing))
   as.list(if (length(spec$causes)) codes[texts(spec$causes)] else codes)
 }

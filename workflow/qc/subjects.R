@@ -23,7 +23,7 @@ milestone_dates <- function(study, milestone, ids) {
 }
 
 # last dated evidence of life: latest certain day of any record of the domains, at most the cut-off (ruling 5)
-last_alive_dates <- function(study, ids) {
+last_alive_dates <- function(study, ids, without = character(0)) {
   evidence <- study$protocol$last_alive
   cutoff <- days(study$protocol$data_cutoff)
   latest <- rep(NA_real_, length(ids))
@@ -31,6 +31,7 @@ last_alive_dates <- function(study, ids) {
     table <- clean(study, domain)
     excluded <- evidence$exclude[[domain]]
     if (!is.null(excluded)) table <- table[!table$row_id %in% matching(table, excluded)$row_id, , drop = FALSE]
+    table <- table[!table$row_id %in% without, , drop = FALSE]
     for (column in grep("DT_LO$", names(table), value = TRUE)) {
       day <- days(table[[column]])
       best <- tapply(day, factor(table$USUBJID, ids), function(x) if (all(is.na(x))) NA else max(x, na.rm = TRUE))
@@ -72,12 +73,29 @@ derive_subjects <- function(study) {
     adsl[[entry$name]] <- as.numeric(eval(expression, adsl, baseenv()))
   }
   for (population in protocol$populations) adsl[[population$variable]] <- population_flag(study, adsl, population)
+  death <- study$milestones$death
+  # nobody has died before the last day on which another record shows life
+  if (!is.null(death)) adsl <- later_death(study, adsl, ids)
   study$ids <- ids
   study$adsl <- adsl
   table <- adsl
   dated <- c(grep("DT(_LO|_HI)?$", names(table), value = TRUE))
   table[dated] <- lapply(table[dated], day_text)
   keep_derived(study, "adsl", table)
+}
+
+# a partial date of death starts no earlier than the last evidence of life from other records
+later_death <- function(study, adsl, ids) {
+  for (milestone in study$protocol$milestones) if (milestone$id == "death") {
+    death <- study$milestones$death
+    partial <- !is.na(death$low) & death$low < death$high
+    records <- matching(clean(study, milestone$domain), milestone$where)$row_id
+    seen <- last_alive_dates(study, ids, records)
+    low <- ifelse(partial, pmax(death$low, pmin(seen, death$high), na.rm = TRUE), death$low)
+    study$milestones$death$low <- low
+    adsl[[paste0(milestone$variable, "_LO")]] <- low
+  }
+  adsl
 }
 
 population_flag <- function(study, adsl, population) {
@@ -118,35 +136,59 @@ KINDS$flow <- function(analysis) {
   }
 }
 
+# patients who reached a milestone, before each of others if named
 reached <- function(study, id, before) {
   dates <- study$milestones[[id]]
   result <- !is.na(dates$low)
-  if (!is.null(before)) {
-    limit <- study$milestones[[before]]
-    result <- result & (is.na(limit$low) | dates$low < limit$low)
+  for (other in texts(before)) {
+    limit <- study$milestones[[other]]$low
+    result <- result & (is.na(limit) | dates$low < limit)
   }
   result
 }
 
 KINDS$baseline <- function(analysis) {
   parts <- groups(analysis)
-  for (item in analysis$spec$items) {
-    if (is.null(item$variable)) next
-    for (group in names(parts)) {
-      values <- analysis$study$adsl[[item$variable]][analysis$study$ids %in% parts[[group]]]
-      where <- list(group = group, variable = item$variable)
-      if (is.numeric(values)) {
-        describe(analysis, where, values)
-        emit(analysis, where, missing = sum(is.na(values)))
-      } else {
-        for (level in level_order(analysis$study, item$variable)) {
-          n <- sum(values %in% level)
-          emit(analysis, c(where, list(category = level)), n = n, denominator = sum(!is.na(values)),
-               percent = 100 * n / sum(!is.na(values)))
-        }
-      }
-    }
+  for (item in analysis$spec$items) for (group in names(parts)) {
+    if (is.null(item$variable)) baseline_finding(analysis, item, group, parts[[group]])
+    else baseline_variable(analysis, item$variable, group, parts[[group]])
   }
+}
+
+baseline_variable <- function(analysis, variable, group, members) {
+  values <- analysis$study$adsl[[variable]][analysis$study$ids %in% members]
+  where <- list(group = group, variable = variable)
+  if (is.numeric(values)) {
+    describe(analysis, where, values)
+    emit(analysis, where, missing = sum(is.na(values)))
+  } else baseline_levels(analysis, where, values, level_order(analysis$study, variable))
+}
+
+baseline_levels <- function(analysis, where, values, levels) {
+  if (!length(levels)) levels <- sort(unique(values[!is.na(values)]))
+  known <- sum(!is.na(values))
+  for (level in levels) share(analysis, c(where, list(category = level)), sum(values %in% level), known)
+  if (known < length(values)) {
+    share(analysis, c(where, list(category = "Missing")), length(values) - known, length(values))
+  }
+}
+
+baseline_finding <- function(analysis, item, group, members) {
+  study <- analysis$study
+  table <- dataset_values(study, item$dataset)
+  part <- table[table$PARAMCD == item$parameter & table$AVISIT == analysis$spec$visit & table$USUBJID %in% members, , drop = FALSE]
+  where <- list(group = group, parameter = item$parameter)
+  if (any(part$text) || (!nrow(part) && text_parameter(study, item))) {
+    values <- part$AVALC[match(members, part$USUBJID)]
+    return(baseline_levels(analysis, where, values, character(0)))
+  }
+  emit(analysis, where, missing = length(members) - nrow(part))
+  describe_censored(analysis, where, part, always = FALSE)
+}
+
+text_parameter <- function(study, item) {
+  for (parameter in find_dataset(study, item$dataset)$parameters) if (parameter$code == item$parameter) return(parameter$type == "text")
+  FALSE
 }
 
 # moments, SAS quantiles (definition 5 is R's type 2) and range

@@ -1,44 +1,85 @@
 # Time to event: from the origin to the first of the declared events; the rest of the declared ones compete.
 
-# order of events of one day (ruling 3): GVHD, then relapse, then what is neither, then death
+# order of events of one day (ruling 3): GVHD, then relapse, then death, then anything else such as a discharge;
+# an infusion of the graft comes before the death of that day only where both clock times say so
 day_rank <- function(id) {
-  if (grepl("gvhd", id)) 1 else if (grepl("relapse", id)) 2 else if (grepl("death", id)) 4 else 3
+  if (grepl("gvhd", id)) 1 else if (grepl("relapse", id)) 2 else if (grepl("death", id)) 3 else 4
+}
+
+# day on which an event counts: a partial date of something good counts as late as it can be, of death as early
+event_dates <- function(study, id) {
+  dates <- study$milestones[[id]]
+  if (day_rank(id) < 4) dates$low else dates$high
+}
+
+# TRUE where the infusion of the graft on the day of death is known to come first
+graft_first <- function(study, ids, graft, death) {
+  if (!graft %in% ids || !death %in% ids) return(rep(FALSE, length(study$ids)))
+  a <- study$milestones[[graft]]; b <- study$milestones[[death]]
+  !is.na(a$low) & !is.na(b$low) & a$high == b$low & !is.na(a$time) & !is.na(b$time) & a$time < b$time
+}
+
+# event and competing milestones of an endpoint
+endpoint_events <- function(endpoint) {
+  if (endpoint$kind == "state_at_horizon") {
+    list(event = endpoint$death, competing = texts(endpoint$terminal), censor = "last_alive")
+  } else list(event = texts(endpoint$event), competing = texts(endpoint$competing), censor = endpoint$censor)
+}
+
+# milestones of intercurrent events that count as failure
+composite_failures <- function(study, outcome) {
+  strategies <- outcome$estimand$intercurrent
+  chosen <- Filter(function(event) identical(strategies[[event$id]], "composite_failure"), study$protocol$intercurrent_events)
+  vapply(chosen, function(event) event$milestone, "")
 }
 
 # data.frame per patient: USUBJID, STARTDT, ADT, AVAL, CNSR, EVENT
-time_to_event <- function(study, endpoint) {
-  key <- jsonlite::toJSON(endpoint, auto_unbox = TRUE, null = "null")
+time_to_event <- function(study, outcome) {
+  endpoint <- outcome$endpoint
+  failures <- composite_failures(study, outcome)
+  key <- paste(jsonlite::toJSON(endpoint, auto_unbox = TRUE, null = "null"), paste(failures, collapse = " "))
   if (!is.null(study$cache[[key]])) return(study$cache[[key]])
   origin <- study$milestones[[endpoint$origin]]
-  events <- texts(endpoint$event)
-  all <- c(events, texts(endpoint$competing))
+  names <- endpoint_events(endpoint)
+  names$event <- c(names$event, failures)
+  all <- c(names$event, names$competing)
   size <- length(study$ids)
   best <- rep(Inf, size); rank <- rep(Inf, size); event <- rep(NA_character_, size)
+  first <- graft_first(study, all, "hsct", "death")
   for (id in all) {
-    dates <- study$milestones[[id]]
-    sooner <- !is.na(dates$low) & (dates$low < best | (dates$low == best & day_rank(id) < rank))
-    best[sooner] <- dates$low[sooner]; rank[sooner] <- day_rank(id); event[sooner] <- id
+    day <- event_dates(study, id)
+    own <- ifelse(id == "hsct" & first, 2.5, day_rank(id))
+    sooner <- !is.na(day) & (day < best | (day == best & own < rank))
+    best[sooner] <- day[sooner]; rank[sooner] <- own[sooner]; event[sooner] <- id
   }
-  end <- study$milestones[[endpoint$censor %or% "last_alive"]]$low
-  limit <- if (is.null(endpoint$horizon)) Inf else origin$low + endpoint$horizon
+  end <- study$milestones[[names$censor]]$low
+  limit <- if (is.null(endpoint$horizon)) rep(Inf, size) else origin$low + endpoint$horizon
   happened <- is.finite(best) & best <= limit
   day <- ifelse(happened, best, pmin(end, limit))
-  competing <- match(event, texts(endpoint$competing))
+  competing <- match(event, names$competing)
+  exact <- !is.na(origin$low) & origin$low == origin$high
   table <- data.frame(
-    USUBJID = study$ids, STARTDT = origin$low, ADT = day, AVAL = day - origin$low,
-    CNSR = ifelse(!happened, 1, ifelse(event %in% events, 0, 1 + competing)), EVENT = ifelse(happened, event, NA))
+    USUBJID = study$ids, STARTDT = ifelse(exact, origin$low, NA), ADT = ifelse(is.na(origin$low), NA, day),
+    AVAL = ifelse(exact, day - origin$low, NA),
+    CNSR = ifelse(!happened, 1, ifelse(event %in% names$event, 0, 1 + competing)), EVENT = ifelse(happened, event, NA))
+  # an end before the origin is an error of the data that no rule can mend
+  wrong <- !is.na(table$AVAL) & table$AVAL < 0
+  table$AVAL[wrong] <- NA; table$ADT[is.na(table$AVAL)] <- NA
+  table$CNSR[is.na(table$AVAL)] <- NA; table$EVENT[is.na(table$AVAL)] <- NA
   study$cache[[key]] <- table
   table
 }
 
 analysed_times <- function(analysis) {
   study <- analysis$study
-  table <- time_to_event(study, analysis$outcome$endpoint)
+  kind <- analysis$outcome$endpoint$kind
+  table <- if (kind %in% c("time_to_event", "state_at_horizon")) time_to_event(study, analysis$outcome) else
+    other_times(analysis)
   shown <- table
   shown$STARTDT <- day_text(shown$STARTDT); shown$ADT <- day_text(shown$ADT)
   key <- paste("adtte", analysis$outcome$paramcd, analysis$scenario)
-  if (is.null(study$cache[[key]])) {
-    keep_derived(study, analysis$dataset, cbind(PARAMCD = analysis$outcome$paramcd, SCENARIO = analysis$scenario, shown))
+  if (is.null(study$cache[[key]]) && kind %in% c("time_to_event", "state_at_horizon")) {
+    keep_derived(study, "adtte", cbind(PARAMCD = analysis$outcome$paramcd, SCENARIO = analysis$scenario, shown))
     study$cache[[key]] <- TRUE
   }
   table <- table[table$USUBJID %in% analysis$subjects$USUBJID, , drop = FALSE]
@@ -225,4 +266,11 @@ KINDS$fine_gray <- function(analysis) {
   fit <- crr(table$AVAL, code, design$matrix, gtol = 1e-10, maxiter = 50)
   coefficients_of(analysis, design, unname(fit$coef), sqrt(diag(fit$var)))
   emit(analysis, list(group = "Overall", term = "Model"), n = nrow(table), events = sum(code == 1), loglik = fit$loglik)
+}
+
+# times of endpoints that live in a dataset of their own kind
+other_times <- function(analysis) {
+  times <- TIMES[[analysis$outcome$endpoint$kind]]
+  if (is.null(times)) not_covered("endpoint kind ", analysis$outcome$endpoint$kind)
+  times(analysis)
 }

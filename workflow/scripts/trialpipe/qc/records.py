@@ -11,10 +11,17 @@ RECORD_KEYS: dict[str, tuple[str, ...]] = {
     "adsl": ("USUBJID",),
     "time_to_event": ("PARAMCD", "SCENARIO", "USUBJID"),
     "state": ("PARAMCD", "SCENARIO", "USUBJID"),
+    "sofa_response": ("PARAMCD", "SCENARIO", "USUBJID"),
+    "response_time": ("RULESET", "LEVEL", "USUBJID"),
 }
 """Dataset kind -> columns that name a record."""
 
-SCOPE = {"time_to_event": ("PARAMCD", "SCENARIO"), "state": ("PARAMCD", "SCENARIO")}
+SCOPE = {
+    "time_to_event": ("PARAMCD", "SCENARIO"),
+    "state": ("PARAMCD", "SCENARIO"),
+    "sofa_response": ("PARAMCD", "SCENARIO"),
+    "response_time": ("RULESET", "LEVEL"),
+}
 """Dataset kind -> columns whose values the second derivation must have for a record to be compared."""
 
 

@@ -13,8 +13,6 @@ PACKAGES = {
     "survival": "r-cran-survival",
     "cmprsk": "r-cran-cmprsk",
     "jsonlite": "r-cran-jsonlite",
-    "exactRankTests": "r-cran-exactranktests",
-    "npsurv": "r-cran-npsurv",
 }
 """R package -> Debian package."""
 
