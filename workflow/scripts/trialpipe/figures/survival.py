@@ -74,7 +74,7 @@ def _plot(shown: pd.DataFrame, groups: list[str], ticks: list[float], label: str
         + scale_fill_manual(values=palette)
         + scale_x_continuous(breaks=ticks, labels=[curves.day(t) for t in ticks], limits=limits, expand=(0.02, 0))
         + scale_y_continuous(limits=(0, 1), breaks=[0, 0.25, 0.5, 0.75, 1], expand=(0.01, 0))
-        + labs(x=label, y="Probability")
+        + labs(x=label, y="Probability without event")
         + house()
         + theme(legend_position="top" if len(groups) > 1 else "none")
     )

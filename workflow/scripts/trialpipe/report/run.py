@@ -65,6 +65,7 @@ def render(
             ),
             laws=tables["laws"],
             broken=[law for law in tables["laws"] if not law["holds"]],
+            law_counts=_law_counts(tables["laws"]),
             methods=sorted({str(row["method"]) for row in results if row["method"]}),
             numbers=sum(not str(row["analysis"]).endswith("~curve") for row in results),
         )
@@ -194,6 +195,15 @@ HEADLINES = (
     ("hr", "hazard ratio {hr} ({level} CI {lower} to {upper}; p {p})|hazard ratio {hr}"),
     ("median", "median {median} (Q1 {q1}, Q3 {q3})|median {median}"),
 )
+
+
+def _law_counts(laws: list[Row]) -> list[tuple[str, int, int]]:
+    """(law, places it was checked at, places where it is broken), in the order of the laws."""
+    places, broken = (
+        Counter(str(law["law"]) for law in laws),
+        Counter(str(law["law"]) for law in laws if not law["holds"]),
+    )
+    return [(law, n, broken[law]) for law, n in places.items()]
 
 
 def _query_counts(queries: list[Row]) -> list[tuple[str, str, int]]:
