@@ -138,7 +138,7 @@ def test_proportional_hazards_per_term_and_together() -> None:
     given = outcome("cox", DEATH, {"terms": ["ARMCD"], "proportional_hazards": "true"})
     results, _ = run(given, {"adsl": people(6), "adtte": times(rows)})
     place = {"term": "Proportional hazards"}
-    alone, together = (one(results, "p", category=c, **place) for c in ("ARMCD B vs A", "All terms"))
+    alone, together = (one(results, "p", category=c, **place) for c in ("ARMCD, B vs A", "All terms"))
     assert 0 < alone["value"] < 1
     assert alone["value"] == pytest.approx(together["value"])
     assert (alone["df"], together["df"]) == (1, 1)

@@ -57,6 +57,11 @@ class Context:
         """Analysis id: kind, or kind.id."""
         return f"{self.analysis.kind}.{self.analysis.id}" if self.analysis.id else self.analysis.kind
 
+    def label(self, variable: str) -> str:
+        """Words for an ADSL variable, its name if it has none."""
+        declared = (*self.protocol.subject_variables, *self.protocol.formulas)
+        return next((entry.label for entry in declared if entry.name == variable), variable)
+
     @property
     def groups(self) -> tuple[Group, ...]:
         """Levels of ``by``, then all patients together; one group if nothing splits them."""

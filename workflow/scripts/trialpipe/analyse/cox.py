@@ -41,7 +41,7 @@ def run(analysis: Cox, context: Context) -> list[dict[str, Any]]:
         "n": context.behind(model.frame),
         "event": context.behind(model.frame[model.seen.event == 1]),
     }
-    by = f", stratified by {', '.join(analysis.strata)}" if analysis.strata else ""
+    by = f", stratified by {', '.join(map(context.label, analysis.strata))}" if analysis.strata else ""
     method = f"Cox regression, {analysis.ties.capitalize()} ties, Wald interval{by}"
     manner = Manner(method, analysis.conf_level, "two-sided", note="; ".join(model.notes) or None)
     found: list[dict[str, Any]] = []
@@ -112,7 +112,7 @@ def _with_exposures(
     without = len(chosen.frame) - len(set(pieces.row.tolist()))
     notes += [f"{without} patient(s) without time at risk left out"] if without else []
     words = {"after": "from the day after", "on": "from the day itself"}
-    notes += [f"{e.name}: exposed {words[e.switches]}" for e in exposures]
+    notes += [f"{e.label}: exposed {words[e.switches]}" for e in exposures]
     used = times(chosen.frame[np.isin(np.arange(len(chosen.frame)), pieces.row)])
     return Model(
         used.frame,
@@ -135,9 +135,12 @@ def _proportional_hazards(
 
     test = proportional_hazards(fit, model.time, model.event, model.matrix, model.entry, model.strata, analysis.ties)
     manner = Manner("Score test of proportional hazards (Grambsch and Therneau), Kaplan-Meier scale of time")
+    named = {entry.name: entry.label for entry in analysis.time_dependent}
+    named |= {analysis.landmark.name: analysis.landmark.label} if analysis.landmark else {}
+    labels = [named.get(term.variable) or context.label(term.variable) for term in model.terms]
     lines = [
-        (f"{term.variable} {term.contrast}" if term.contrast else term.variable, chi, p, 1)
-        for term, chi, p in zip(model.terms, test.chi_square, test.p, strict=True)
+        (f"{label}, {term.contrast}" if term.contrast else label, chi, p, 1)
+        for label, term, chi, p in zip(labels, model.terms, test.chi_square, test.p, strict=True)
     ]
     found: list[dict[str, Any]] = []
     for category, chi, p, df in [*lines, ("All terms", test.global_chi_square, test.global_p, test.df)]:
