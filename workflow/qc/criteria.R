@@ -45,11 +45,12 @@ criteria_values <- function(study, id) {
       look <- subject_look(study, dataset$inputs, dataset$visit, patient)
       values <- if (is.null(definition$total)) count_criteria(definition, look) else score_points(definition, look)
       rows[[length(rows) + 1]] <- data.frame(USUBJID = patient, PARAMCD = paste0(definition$prefix, values$code),
-                                             AVAL = values$number, AVALC = values$text)
+                                             AVAL = values$number, AVALC = values$text, CENS = values$side)
     }
   }
   table <- do.call(rbind, rows)
-  table$AVISIT <- dataset$visit; table$CENS <- "none"; table$LLOQ <- NA; table$ULOQ <- NA
+  table$AVISIT <- dataset$visit
+  table$LLOQ <- ifelse(table$CENS == "left", table$AVAL, NA); table$ULOQ <- ifelse(table$CENS == "right", table$AVAL, NA)
   table <- table[!is.na(table$AVAL) | !is.na(table$AVALC), , drop = FALSE]
   study$cache[[key]] <- table
   table
@@ -67,7 +68,7 @@ count_criteria <- function(definition, look) {
   enough <- if (met >= least) TRUE else if (met + length(states) - known < least) FALSE else NA
   alone <- if (is.null(definition$diagnosis$or)) FALSE else holds(definition$diagnosis$or, look, list())
   list(code = c(codes, "DIAG", "NMET", "NASS"), text = c(yes_no(states), yes_no(enough | alone), NA, NA),
-       number = c(rep(NA, length(states) + 1), met, known))
+       number = c(rep(NA, length(states) + 1), met, known), side = "none")
 }
 
 # points an item may have: all bands that can be the first that holds
@@ -86,11 +87,20 @@ score_points <- function(definition, look) {
   codes <- vapply(definition$items, function(item) item$code, "")
   low <- sum(vapply(points, min, 0)); high <- sum(vapply(points, max, 0))
   total <- if (low == high) low else NA
+  side <- rep("none", length(codes) + 2 + length(definition$total$cutoffs))
+  side[length(codes) + 2] <- outside_table(definition, total)
   cuts <- vapply(definition$total$cutoffs, as.numeric, 0)
   above <- ifelse(low >= cuts, TRUE, ifelse(high < cuts, FALSE, NA))
   list(code = c(codes, definition$total$code, "PROB", paste0("GE", cuts)),
        text = c(rep(NA, length(codes) + 2), yes_no(above)),
-       number = c(vapply(points, function(p) if (length(p) == 1) p else NA_real_, 0), total, probability(definition, total), rep(NA, length(cuts))))
+       number = c(vapply(points, function(p) if (length(p) == 1) p else NA_real_, 0), total, probability(definition, total), rep(NA, length(cuts))),
+       side = side)
+}
+
+# a total beyond the published table has a probability below its first or above its last percentage
+outside_table <- function(definition, total) {
+  at <- vapply(definition$total$probability, function(p) as.numeric(p$total), 0)
+  if (is.na(total)) "none" else if (total < min(at)) "left" else if (total > max(at)) "right" else "none"
 }
 
 # linear on the logit between the published totals

@@ -274,7 +274,9 @@ paired <- function(analysis, where, before, after) {
   down <- ifelse(censored, a$high <= b$low, after$AVAL < before$AVAL)
   emit(analysis, where, n = nrow(before), n_up = sum(up), n_down = sum(down), n_tie = sum(!up & !down))
   if (!nrow(before)) return(invisible())
-  size <- ifelse(up, log(a$low / b$high), ifelse(down, log(b$low / a$high), 0))
+  # a size is a ratio where all values are positive, else a difference
+  scale <- if (any(c(before$AVAL, after$AVAL) <= 0, na.rm = TRUE)) identity else function(x) log(pmax(x, 0))
+  size <- ifelse(up, scale(a$low) - scale(b$high), ifelse(down, scale(b$low) - scale(a$high), 0))
   emit(analysis, where, p = signed_rank_p(ifelse(up, size, -size)))
   # a size of change needs both values in range
   from <- before$AVAL[!censored]; to <- after$AVAL[!censored]

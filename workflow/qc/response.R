@@ -42,6 +42,9 @@ responses <- function(study, id) {
     for (patient in study$ids) rows[[length(rows) + 1]] <- patient_responses(study, dataset, set, patient)
   }
   study$cache[[key]] <- do.call(rbind, rows)
+  shown <- study$cache[[key]]
+  keep_derived(study, id, cbind(PARAMCD = "OVRLRESP", shown[c("RULESET", "AVISIT", "USUBJID", "STATUS", "AVALC", "CARRIED")],
+                                ADT = day_text(shown$day)))
   study$cache[[key]]
 }
 
@@ -77,7 +80,8 @@ patient_responses <- function(study, dataset, set, patient) {
       } else result <- list(status = "not_evaluable", level = "NE", day = NA, carried = FALSE)
     }
     rows[[length(rows) + 1]] <- data.frame(USUBJID = patient, RULESET = set$id, AVISIT = visit$label, STATUS = result$status,
-                                           AVALC = result$level, CARRIED = if (result$carried) "Y" else NA, day = result$day)
+                                           AVALC = result$level, CARRIED = if (result$carried) "Y" else NA, day = result$day,
+                                           states = paste(result$states, collapse = " "))
   }
   do.call(rbind, rows)
 }
@@ -110,7 +114,7 @@ judged <- function(study, dataset, set, items, records, at_visit, here, baseline
   states <- vapply(set$levels, function(level) holds(without_unknown(level$rule, names(items)), look, items, medicine = medicine), NA)
   codes <- vapply(set$levels, function(level) level$code, "")
   best <- if (any(states %in% TRUE)) codes[states %in% TRUE][1] else if (anyNA(states)) "NE" else "NR"
-  list(status = if (best == "NE") "not_evaluable" else "assessed", level = best, day = day, carried = FALSE)
+  list(status = if (best == "NE") "not_evaluable" else "assessed", level = best, day = day, carried = FALSE, states = states)
 }
 
 KINDS$response_by_visit <- function(analysis) {

@@ -29,8 +29,8 @@ one_response_time <- function(study, own, visits, enough, competing, origin, id)
     assessed <- nrow(row) && !is.na(row$day) && !(row$CARRIED %in% "Y")
     if (assessed && row$AVALC %in% enough) return(done(row$day - origin, target, 0, "response", visit$label))
     if (event_day <= target) return(done(NA, target, 1 + first, names(competing)[first], NA))
-    # a visit that cannot be judged says nothing about when the response began
-    if (assessed && row$AVALC != "NE") left <- row$day - origin
+    # without response is known only where every level that counts is known not to be met
+    if (assessed && all(strsplit(row$states, " ")[[1]][seq_along(enough)] == "FALSE")) left <- row$day - origin
     time <- target
   }
   done(NA, time, 1, NA, NA)

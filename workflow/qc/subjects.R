@@ -7,10 +7,12 @@ milestone_dates <- function(study, milestone, ids) {
   low <- days(table[[names$low]])
   high <- days(table[[names$high]])
   clock <- minutes(table[[names$time]])
+  happened <- ids %in% table$USUBJID
   known <- !is.na(low)
   table <- table[known, , drop = FALSE]
   low <- low[known]; high <- high[known]; clock <- clock[known]
-  result <- list(low = rep(NA_real_, length(ids)), high = rep(NA_real_, length(ids)), time = rep(NA_real_, length(ids)))
+  result <- list(low = rep(NA_real_, length(ids)), high = rep(NA_real_, length(ids)), time = rep(NA_real_, length(ids)),
+                 happened = happened)
   for (i in seq_along(ids)) {
     mine <- which(table$USUBJID == ids[i])
     if (!length(mine)) next
@@ -100,7 +102,7 @@ later_death <- function(study, adsl, ids) {
 
 population_flag <- function(study, adsl, population) {
   member <- rep(TRUE, nrow(adsl))
-  for (id in texts(population$require)) member <- member & !is.na(study$milestones[[id]]$low)
+  for (id in texts(population$require)) member <- member & study$milestones[[id]]$happened
   for (name in names(population$where)) member <- member & adsl[[name]] %in% texts(population$where[[name]])
   ifelse(member, "Y", "N")
 }
@@ -139,10 +141,10 @@ KINDS$flow <- function(analysis) {
 # patients who reached a milestone, before each of others if named
 reached <- function(study, id, before) {
   dates <- study$milestones[[id]]
-  result <- !is.na(dates$low)
+  result <- dates$happened
   for (other in texts(before)) {
     limit <- study$milestones[[other]]$low
-    result <- result & (is.na(limit) | dates$low < limit)
+    result <- result & (is.na(limit) | (!is.na(dates$low) & dates$low < limit))
   }
   result
 }

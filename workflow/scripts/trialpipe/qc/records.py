@@ -13,6 +13,7 @@ RECORD_KEYS: dict[str, tuple[str, ...]] = {
     "state": ("PARAMCD", "SCENARIO", "USUBJID"),
     "sofa_response": ("PARAMCD", "SCENARIO", "USUBJID"),
     "response_time": ("RULESET", "LEVEL", "USUBJID"),
+    "response": ("RULESET", "PARAMCD", "AVISIT", "USUBJID"),
 }
 """Dataset kind -> columns that name a record."""
 
@@ -21,6 +22,7 @@ SCOPE = {
     "state": ("PARAMCD", "SCENARIO"),
     "sofa_response": ("PARAMCD", "SCENARIO"),
     "response_time": ("RULESET", "LEVEL"),
+    "response": ("RULESET", "PARAMCD"),
 }
 """Dataset kind -> columns whose values the second derivation must have for a record to be compared."""
 
