@@ -134,6 +134,14 @@ def test_two_boxes_that_exclude_each_other(none, invasive, line, fires):
     assert fired("rs", *boxes) == ([("support-contradiction", "f.csv:2:RSORRES")] if fires else [])
 
 
+@pytest.mark.parametrize(("status", "fires"), [("INCOMPLETE", True), ("UNVERIFIED", False), (None, False)])
+@pytest.mark.parametrize("domain", ["ae", "rs"])
+def test_forms_that_are_not_complete(domain, status, fires):
+    item = f"{domain.upper()}FORM"
+    found = fired(domain, record(domain, 2, **{item: status}))
+    assert found == ([("form-incomplete", f"f.csv:2:{item}")] if fires else [])
+
+
 def tables(**domains: list[dict]) -> dict[str, pd.DataFrame]:
     """Clean tables; a row is its variables with ``subject``; ``origin`` is made up from domain and place."""
     found = {}

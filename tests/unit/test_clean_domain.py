@@ -393,6 +393,28 @@ def test_a_record_without_any_content_is_none_unless_selected():
     assert [r for r, _ in rules(result)] == ["date-partial-milestone", "death-date-missing"]
 
 
+def test_the_status_of_a_form_is_no_content():
+    domain = {
+        "domain": "ce",
+        "observation": "event",
+        "key": ["CETERM"],
+        "rows": [
+            {
+                "form": "e.inf",
+                "subject": "N",
+                "set": {"CETERM": {"item": "T"}, "CEFORM": {"item": "F", "type": "code", "codelist": "F"}},
+            }
+        ],
+    }
+    lists = [{"id": "F", "values": {"0": "INCOMPLETE", "2": "COMPLETE"}}]
+    result = run(domain, {"inf": frame("inf", "N|T|F", "01||0", "02|Pneumonie|0", "03|Pneumonie|2")}, codelists=lists)
+    assert list(zip(result.table["USUBJID"], result.table["CEFORM"], strict=True)) == [
+        ("t/02", "INCOMPLETE"),
+        ("t/03", "COMPLETE"),
+    ]
+    assert rules(result) == [("form-incomplete", "inf.csv:3:F")]
+
+
 def test_lines_as_patients_and_elapsed_days():
     domain = {
         "domain": "pr",

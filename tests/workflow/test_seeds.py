@@ -14,10 +14,12 @@ from helpers.truth_tables import derived
 from reference import test_clean_truth as clean
 from reference import test_clean_truth_chlh as clean_chlh
 from reference import test_clean_truth_elit as clean_elit
+from reference import test_clean_truth_jakahdi as clean_jakahdi
 from reference import test_clean_truth_rhlh as clean_rhlh
 from reference import test_derive_truth as derive_shared
 from reference import test_derive_truth_chlh as derive_chlh
 from reference import test_derive_truth_elit as derive_elit
+from reference import test_derive_truth_jakahdi as derive_jakahdi
 from reference import test_derive_truth_rhlh as derive_rhlh
 
 from trialpipe.config import plan
@@ -27,7 +29,7 @@ from trialpipe.simulate import main as simulator
 
 pytestmark = pytest.mark.slow
 SEEDS = range(2, 22)
-PLANNED = {"c-hlh": 29, "r-hlh": 20, "elit-aml01": 124}
+PLANNED = {"c-hlh": 29, "r-hlh": 20, "elit-aml01": 124, "jakahdi": 43}
 STATE_FORMS = {
     "c-hlh": ("INCLUSION.csv", "GREFFE.csv", "FIN_ETUDE.csv", "SUIVI.csv", "TRAITEMENT.csv"),
     "r-hlh": ("IG.DM", "IG.PR", "IG.EOS", "IG.FU", "IG.EX"),
@@ -133,10 +135,26 @@ OWN: dict[str, tuple[Check, ...]] = {
         clean_elit.test_last_evaluation_of_the_disease,
         clean_elit.test_assessments_of_gvhd,
         clean_elit.test_immunity_and_chimerism,
+        *(partial(clean_elit.test_findings, domain=d, form=f) for d, f in clean_elit.FORMS),
+        clean_elit.test_concomitant_treatment,
         clean_elit.test_adverse_events,
         *(partial(check, planted=planted) for planted in (False, True) for check in derive_elit.CHECKS),
         derive_elit.test_few_patients_are_in_doubt,
         derive_elit.test_counts_of_the_truth,
+    ),
+    "jakahdi": (
+        clean_jakahdi.test_patients,
+        clean_jakahdi.test_weights,
+        clean_jakahdi.test_deaths_last_news_and_discharges,
+        clean_jakahdi.test_treatments,
+        clean_jakahdi.test_infections,
+        clean_jakahdi.test_adverse_events,
+        clean_jakahdi.test_biology,
+        clean_jakahdi.test_samples,
+        clean_jakahdi.test_cytokines,
+        clean_jakahdi.test_a_result_whose_unit_is_not_known_is_null,
+        *(partial(check, planted=planted) for planted in (False, True) for check in derive_jakahdi.CHECKS),
+        derive_jakahdi.test_counts_of_the_truth,
     ),
 }
 RUNS = [(trial, seed) for trial in PLANNED for seed in SEEDS]
@@ -146,7 +164,7 @@ def name(check: Check) -> str:
     if isinstance(check, partial):
         words = check.keywords
         told = ("planted" if words["planted"] else "restored") if "planted" in words else None
-        return "_".join([check.func.__name__, told or words.get("item") or words["domain"]])
+        return "_".join([check.func.__name__, told or words.get("form") or words.get("item") or words["domain"]])
     return check.__name__
 
 

@@ -83,6 +83,14 @@ def implies(rule: Rule, records: Sequence[Record], log: Log) -> None:
             _put(rule, log, record, (then, when), {"when": found, "then": other})
 
 
+def marked(rule: Rule, records: Sequence[Record], log: Log) -> None:
+    """A variable holds one of the ``values`` that ask for more."""
+    variable = rule.parameters["variable"].replace("--", prefix(log.domain))
+    for record in records:
+        if record.text(variable) in rule.options("values"):
+            _put(rule, log, record, (variable,), {})
+
+
 def contradicts(rule: Rule, records: Sequence[Record], log: Log) -> None:
     """Findings ``when`` and ``never`` (test and result in words) of one raw row, which cannot both hold."""
     stem = prefix(log.domain)
@@ -154,6 +162,7 @@ KINDS: dict[str, Callable[[Rule, Sequence[Record], Log], None]] = {
     "time_missing": time_missing,
     "pair_above": pair_above,
     "implies": implies,
+    "marked": marked,
     "contradicts": contradicts,
     "repeats": repeats,
     "stage_bounds": stage_bounds,

@@ -7,6 +7,7 @@ from trialpipe.clean.reconcile import Ledger
 from trialpipe.clean.record import Record
 from trialpipe.clean.rows import Raw
 from trialpipe.config.extracts import DomainMap, Mapping, Value
+from trialpipe.io.sdtm import prefix
 
 
 def record(
@@ -24,7 +25,9 @@ def record(
         found.values["SITEID"] = (raw.text(mapping.site) or "").strip() or None
         found.cells["SITEID"] = raw.origin(mapping.site)
     from_items = any(spec.item is not None for spec in mapping.set.values())
-    filled = [reader.value(found, variable, spec) for variable, spec in _dates_last(mapping.set)]
+    status = f"{prefix(domain.domain)}FORM"
+    # the status of a form is no content of it
+    filled = [reader.value(found, name, spec) and name != status for name, spec in _dates_last(mapping.set)]
     must = domain.observation == "special" or bool(mapping.where) or not from_items
     if not any(filled) and not must:
         ledger.set_aside(raw.form, raw.lines, "no value in the mapped items")
