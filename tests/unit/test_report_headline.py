@@ -47,3 +47,20 @@ def test_columns_of_values_outside_the_range_only_where_there_are_any() -> None:
         rows = [row("n", 3.0, "3"), row("n_below", below, f"{below:g}"), row("median", 5.0, "5")]
         head = table(rows, "describe_by_visit", {}).head
         assert ("<LLOQ (%)" in head, "Median" in head) == (printed, True)
+
+
+def test_groups_stand_beside_each_other_where_few_columns_do() -> None:
+    def line(group: str, statistic: str, value: float) -> Row:
+        return row(statistic, value, f"{value:g}", variable="overview", category="Serious", group=group)
+
+    few = [line(g, s, v) for g in ("New", "Old") for s, v in (("n", 1.0), ("denominator", 4.0), ("events", 2.0))]
+    made = table(few, "adverse_events", {})
+    assert (made.spans, made.body[0][0]) == ([("New", 2), ("Old", 2)], ["Serious"])
+    many = few + [line(g, s, 3.0) for g in ("New", "Old") for s in ("person_time", "rate", "lower", "upper")]
+    assert [first for (first, *_), _ in table(many, "adverse_events", {}).body] == ["New", "Old"]
+
+
+def test_a_contrast_has_the_words_of_its_levels() -> None:
+    rows = [row("hr", 0.5, "0.50", term="RISK", category="ADV vs FAV", analysis="cox")]
+    words = {("term", "RISK"): "Risk", ("category", "ADV"): "Adverse", ("category", "FAV"): "Favourable"}
+    assert table(rows, "cox", words).body[0][0] == ["Risk", "Adverse vs Favourable"]

@@ -221,9 +221,7 @@ def group_protocol(trial: Trial, group: str) -> Protocol:
     """The part of the protocol a group's analyses depend on."""
     used = set(group_datasets(trial, group))
     kept = tuple(entry for entry in trial.protocol.datasets if entry.id in used)
-    return trial.protocol.model_copy(
-        update={"assumptions": (), "registry_errors": (), "datasets": kept, "source": "-", "formulas": ()}
-    )
+    return trial.protocol.model_copy(update={"assumptions": (), "registry_errors": (), "datasets": kept, "source": "-"})
 
 
 def group_kinds(trial: Trial, group: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Median and quartiles by visit, one panel per parameter; values below the limit of quantification stand at it."""
+"""Median and quartiles by visit, one panel per parameter, one line per group; values below the limit stand at it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from trialpipe.config.analyses import DescribeByVisit
 from trialpipe.config.datasets import ConcentrationsDataset, FindingsDataset
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
-from trialpipe.figures.theme import COLOURS, save_svg
+from trialpipe.figures.theme import COLOURS, colours, save_svg
 from trialpipe.figures.theme import theme as house
 
 if TYPE_CHECKING:
     import pandas as pd
 
+OVERALL = "Overall"
 BY_VISIT = (FindingsDataset, ConcentrationsDataset)
 
 
 def draw(rows: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protocol: Protocol) -> tuple | None:
     """Medians with quartiles; None for a single visit, which a table says better."""
     shown = rows[rows["statistic"].isin(["median", "q1", "q3"]) & rows["value"].notna()]
+    groups = [group for group in dict.fromkeys(shown["group"]) if group != OVERALL]
+    if groups:  # all patients together stand in the table
+        shown = shown[shown["group"] != OVERALL]
     if shown["visit"].nunique() < 2:
         return None
     panels = shown["parameter"].nunique()
@@ -37,6 +41,8 @@ def _plot(shown: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, prot
         geom_pointrange,
         ggplot,
         labs,
+        position_dodge,
+        scale_color_manual,
         scale_shape_manual,
         scale_y_log10,
         theme,
@@ -45,32 +51,39 @@ def _plot(shown: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, prot
     # a score has no unit, and a key without a value would be left out
     wide = (
         shown.assign(unit=shown["unit"].fillna(""))
-        .pivot_table(index=["parameter", "unit", "visit"], columns="statistic", values="value", sort=False)
+        .pivot_table(index=["parameter", "unit", "visit", "group"], columns="statistic", values="value", sort=False)
         .reset_index()
     )
-    wide = wide.reindex(columns=["parameter", "unit", "visit", "median", "q1", "q3"])
+    wide = wide.reindex(columns=["parameter", "unit", "visit", "group", "median", "q1", "q3"])
     visits = [v for v in analysis.visits if v in set(wide["visit"])]
     bounded = shown[shown["qualifier"].notna() & (shown["statistic"] == "median")]
-    outside = set(zip(bounded["parameter"], bounded["visit"], strict=True))
+    key = ["parameter", "visit", "group"]
+    outside = set(zip(*(bounded[name] for name in key), strict=True))
     wide["known"] = [
-        "outside" if pair in outside else "inside" for pair in zip(wide["parameter"], wide["visit"], strict=True)
+        "outside" if place in outside else "inside" for place in zip(*(wide[name] for name in key), strict=True)
     ]
     words = {p.code: p.label for d in protocol.datasets if isinstance(d, BY_VISIT) for p in d.parameters}
     # the parameters of a score are labelled by its definition, which figures do not read
     scores = {d.id: d.label for d in protocol.datasets if d.kind == "sofa"}
     score = scores.get(analysis.dataset or outcome.endpoint.dataset) if panels == 1 else None
-    names = [words.get(code, score or code) for code in wide["parameter"]]
+    instead = score or (analysis.title if panels == 1 else None)
+    names = [words.get(code, instead or code) for code in wide["parameter"]]
+    groups = list(dict.fromkeys(wide["group"]))
+    palette = dict(zip(groups, colours(len(groups)), strict=True))
+    dodge = position_dodge(width=0.3 if len(groups) > 1 else 0)
     labels = [f"{name} ({unit})" if unit else name for name, unit in zip(names, wide["unit"], strict=True)]
     wide = wide.assign(
         visit=pd.Categorical(wide["visit"], categories=visits),
+        group=pd.Categorical(wide["group"], categories=groups),
         panel=pd.Categorical(labels, categories=list(dict.fromkeys(labels))),
         low=wide["q1"].fillna(wide["median"]),
         high=wide["q3"].fillna(wide["median"]),
     ).dropna(subset=["median"])
     plot = (
-        ggplot(wide, aes("visit", "median", ymin="low", ymax="high", group=1))
-        + geom_line(color=COLOURS[5], size=0.5)
-        + geom_pointrange(aes(shape="known"), color=COLOURS[0], fill="white", size=0.5)
+        ggplot(wide, aes("visit", "median", ymin="low", ymax="high", group="group", color="group"))
+        + geom_line(size=0.5, position=dodge, **({} if len(groups) > 1 else {"color": COLOURS[5]}))
+        + geom_pointrange(aes(shape="known"), fill="white", size=0.5, position=dodge)
+        + scale_color_manual(values=palette, guide="legend" if len(groups) > 1 else None)
         + scale_shape_manual(values={"inside": "o", "outside": "v"}, guide=None)
         + labs(
             x="",

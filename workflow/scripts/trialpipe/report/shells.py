@@ -26,7 +26,8 @@ class Shell:
     whose statistics are there is printed; ``{level}`` in a header is the confidence level. ``titles``: headers of
     dimensions, ``under`` that of categories which stand under a parameter; ``hide``: dimensions left out;
     ``unless_zero``: columns left out if 0 throughout; ``first``: dimensions that lead the line; ``groups``: whether
-    groups are blocks of columns or lines; ``displays``: a table per value of ``variable``, which names the display.
+    groups are blocks of ``columns``, ``lines``, or ``beside`` each other if several need few columns; ``displays``: a
+    table per value of ``variable``, which names the display.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -70,6 +71,7 @@ SHELLS: dict[str, Shell] = {
         ),
         titles={"parameter": "System organ class", "under": "Preferred term"},
         hide=("variable",),
+        groups="beside",
         displays=True,
     ),
     "baseline": Shell(
@@ -83,7 +85,11 @@ SHELLS: dict[str, Shell] = {
         hide=("parameter",),
         groups="columns",
     ),
-    "categories_by_visit": Shell((SHARE, INTERVAL, ("Missing", "{missing}"), ("Alive", "{alive}")), hide=("variable",)),
+    "categories_by_visit": Shell(
+        (SHARE, INTERVAL, ("Missing", "{missing}"), ("Alive", "{alive}")),
+        hide=("variable",),
+        first=("parameter", "visit", "group"),
+    ),
     "cox": Shell(RATIO),
     "cumulative_incidence": Shell(
         (
@@ -111,6 +117,7 @@ SHELLS: dict[str, Shell] = {
         ),
         hide=("variable",),
         unless_zero=("<LLOQ (%)", ">ULOQ"),
+        first=("parameter", "visit", "group"),
     ),
     "deviations": Shell((SHARE,), titles={"parameter": "Criterion", "category": "Patients"}, hide=("variable",)),
     "difference_at_time": Shell(

@@ -50,18 +50,15 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     columns as the shell says. ``labels`` turns (dimension, code) into words.
     """
     shell = SHELLS.get(kind) or Shell(tuple((s, "{" + s + "}") for s in dict.fromkeys(r["statistic"] for r in rows)))
-    wide = shell.groups == "columns"
     several = len({_group(row) for row in rows}) > 1 or any(row["comparator"] for row in rows)
+    wide = shell.groups == "columns" or (shell.groups == "beside" and several and _narrow(shell, rows))
     order = [*shell.first, *(d for d in DIMENSIONS if d not in shell.first)]
     dimensions = [d for d in order if d not in shell.hide and (d != "group" or (several and not wide))]
     dimensions = [d for d in dimensions if d == "group" or any(row[d] is not None for row in rows)]
     blocks = list(dict.fromkeys(_group(row) for row in rows)) if wide else [""]
     cells: dict[tuple[tuple[str, ...], str], dict[str, Row]] = {}
     units = {
-        (d, row[d]): row["unit"]
-        for d in MEASURED
-        for row in rows
-        if row["unit"] not in (None, "%") and row["statistic"] in _of_data()
+        (d, row[d]): row["unit"] for d in MEASURED for row in rows if row["unit"] and row["statistic"] in _of_data()
     }
     for row in rows:
         line = tuple(_label(d, row, labels, units) for d in dimensions)
@@ -85,6 +82,12 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
         methods=_longest(_distinct(row["method"] for row in rows)),
         notes=_notes(cells),
     )
+
+
+def _narrow(shell: Shell, rows: list[Row]) -> bool:
+    """Whether a group needs at most two columns."""
+    found = {row["statistic"]: row for row in rows}
+    return sum(_fit(patterns, found) is not None for _, patterns in shell.columns) <= 2
 
 
 @cache
@@ -138,9 +141,16 @@ def _label(dimension: str, row: Row, labels: Mapping[tuple[str, str], str], unit
         return ""
     if dimension == "time":
         return f"{float(value):g}"
-    text = labels.get((dimension, str(value)), str(value))
+    text = labels.get((dimension, str(value))) or _contrast(dimension, str(value), labels)
     unit = units.get((dimension, value)) if dimension in MEASURED else None
-    return f"{text} ({printed_unit(unit)})" if unit and unit != "1" else text
+    if not unit or unit == "1" or text.endswith(f"({printed_unit(unit)})"):
+        return text
+    return f"{text} ({printed_unit(unit)})"
+
+
+def _contrast(dimension: str, value: str, labels: Mapping[tuple[str, str], str]) -> str:
+    """``a vs b`` with the words of both; other values as they are."""
+    return " vs ".join(labels.get((dimension, part), part) for part in value.split(" vs "))
 
 
 UNIT_TEXT = (("10*9/", "10\u2079/"), ("Cel", "\u00b0C"), ("ug/", "\u00b5g/"), ("umol", "\u00b5mol"), ("uL", "\u00b5L"))
