@@ -48,6 +48,7 @@ def _reported(trial: Trial) -> list[dict]:
             "id": o.id,
             "title": o.title,
             "role": o.registered.role if o.registered else "source",
+            "registered": [o.registered.title, o.registered.time_frame] if o.registered else [o.id],
             "headline": o.headline.model_dump(exclude_none=True) if o.headline else {},
         }
         for o in trial.outcomes

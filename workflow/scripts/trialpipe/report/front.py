@@ -21,7 +21,10 @@ def portfolio(
 
 
 def _line(protocol: dict, outcomes: list[dict], rows: list[Row]) -> dict[str, object]:
-    reported = [o for o in outcomes if _is_reported([r for r in rows if r["outcome"] == o["id"]])]
+    promised = [o for o in outcomes if o["role"] == "described"]
+    registered = [o for o in outcomes if o["role"] not in ("described", "source")]
+    # without any registration (a published data set) the source's own outcomes count
+    counted = registered or [o for o in outcomes if o["role"] == "source"]
     primary = [o for o in outcomes if o["role"] in ("primary", "assumed_primary")]
     return {
         "trial": protocol["trial"],
@@ -31,12 +34,22 @@ def _line(protocol: dict, outcomes: list[dict], rows: list[Row]) -> dict[str, ob
         "planned": protocol["design"]["planned_n"],
         "cutoff": protocol["data_cutoff"],
         "n": next((str(r["formatted"]) for r in rows if r["statistic"] == "n" and r["dataset"] == "adsl"), ""),
-        "reported": len(reported),
-        "outcomes": len(outcomes),
+        "outcomes": _tally(counted, rows),
+        "promised": _tally(promised, rows),
         "primary": [
             (o["title"], headline([r for r in rows if r["outcome"] == o["id"]], o["headline"])) for o in primary
         ],
     }
+
+
+def _tally(outcomes: list[dict], rows: list[Row]) -> tuple[int, int]:
+    """(reported, total) of registered outcomes; one that several analyses share counts once, and when all have it."""
+    found: dict[tuple[str, ...], bool] = {}
+    for outcome in outcomes:
+        name = tuple(outcome["registered"])
+        reported = _is_reported([r for r in rows if r["outcome"] == outcome["id"]])
+        found[name] = found.get(name, True) and reported
+    return sum(found.values()), len(found)
 
 
 def _is_reported(rows: list[Row]) -> bool:
