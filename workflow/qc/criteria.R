@@ -87,27 +87,24 @@ score_points <- function(definition, look) {
   codes <- vapply(definition$items, function(item) item$code, "")
   low <- sum(vapply(points, min, 0)); high <- sum(vapply(points, max, 0))
   total <- if (low == high) low else NA
+  chance <- probability(definition, low, high)
   side <- rep("none", length(codes) + 2 + length(definition$total$cutoffs))
-  side[length(codes) + 2] <- outside_table(definition, total)
+  side[length(codes) + 2] <- chance$side
   cuts <- vapply(definition$total$cutoffs, as.numeric, 0)
   above <- ifelse(low >= cuts, TRUE, ifelse(high < cuts, FALSE, NA))
   list(code = c(codes, definition$total$code, "PROB", paste0("GE", cuts)),
        text = c(rep(NA, length(codes) + 2), yes_no(above)),
-       number = c(vapply(points, function(p) if (length(p) == 1) p else NA_real_, 0), total, probability(definition, total), rep(NA, length(cuts))),
+       number = c(vapply(points, function(p) if (length(p) == 1) p else NA_real_, 0), total, chance$percent, rep(NA, length(cuts))),
        side = side)
 }
 
-# a total beyond the published table has a probability below its first or above its last percentage
-outside_table <- function(definition, total) {
-  at <- vapply(definition$total$probability, function(p) as.numeric(p$total), 0)
-  if (is.na(total)) "none" else if (total < min(at)) "left" else if (total > max(at)) "right" else "none"
-}
-
-# linear on the logit between the published totals
-probability <- function(definition, total) {
-  if (is.na(total)) return(NA)
+# linear on the logit between the published totals; beyond the table below its first or above its last percentage,
+# which may be known where the total is not
+probability <- function(definition, low, high) {
   at <- vapply(definition$total$probability, function(p) as.numeric(p$total), 0)
   percent <- vapply(definition$total$probability, function(p) as.numeric(p$percent), 0)
-  if (total < at[1] || total > at[length(at)]) return(if (total < at[1]) percent[1] else percent[length(percent)])
-  100 * stats::plogis(stats::approx(at, stats::qlogis(percent / 100), total)$y)
+  if (high < min(at)) return(list(percent = percent[1], side = "left"))
+  if (low > max(at)) return(list(percent = percent[length(percent)], side = "right"))
+  if (low != high) return(list(percent = NA, side = "none"))
+  list(percent = 100 * stats::plogis(stats::approx(at, stats::qlogis(percent / 100), low)$y), side = "none")
 }

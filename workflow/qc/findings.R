@@ -262,11 +262,12 @@ KINDS$paired_change <- function(analysis) {
     both <- sort(intersect(before$USUBJID, after$USUBJID))
     before <- before[match(both, before$USUBJID), , drop = FALSE]; after <- after[match(both, after$USUBJID), , drop = FALSE]
     paired(analysis, list(group = group, parameter = parameter, variable = "CHG", visit = visit, base_visit = spec$base_visit),
-           before, after)
+           before, after, positive = !any(table$AVAL[table$PARAMCD == parameter] <= 0, na.rm = TRUE))
   }
 }
 
-paired <- function(analysis, where, before, after) {
+# `positive`: the parameter has no value at or below 0, so that ratios make sense
+paired <- function(analysis, where, before, after, positive) {
   b <- bounds(before); a <- bounds(after)
   censored <- before$CENS != "none" | after$CENS != "none"
   # an open end: below the limit is less than it, above is more than it
@@ -275,13 +276,13 @@ paired <- function(analysis, where, before, after) {
   emit(analysis, where, n = nrow(before), n_up = sum(up), n_down = sum(down), n_tie = sum(!up & !down))
   if (!nrow(before)) return(invisible())
   # a size is a ratio where all values are positive, else a difference
-  scale <- if (any(c(before$AVAL, after$AVAL) <= 0, na.rm = TRUE)) identity else function(x) log(pmax(x, 0))
+  scale <- if (!positive) identity else function(x) log(pmax(x, 0))
   size <- ifelse(up, scale(a$low) - scale(b$high), ifelse(down, scale(b$low) - scale(a$high), 0))
   emit(analysis, where, p = signed_rank_p(ifelse(up, size, -size)))
   # a size of change needs both values in range
   from <- before$AVAL[!censored]; to <- after$AVAL[!censored]
   middle <- function(x) if (length(x)) unname(stats::quantile(x, .5, type = 2)) else NA
-  emit(analysis, where, median_change = middle(to - from), median_ratio = if (all(from > 0)) middle(to / from) else NA)
+  emit(analysis, where, median_change = middle(to - from), median_ratio = if (positive) middle(to / from) else NA)
 }
 
 # Wilcoxon signed-rank, zeros ranked and then dropped (Pratt), exact over all signs given the ranks

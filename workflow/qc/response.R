@@ -72,11 +72,13 @@ patient_responses <- function(study, dataset, set, patient) {
       if (nrow(here)) {
         day <- max(here$day)
         result <- judged(study, dataset, set, items, records, at_visit, here, baseline, day, patient, stop)
-        last <- result
+        # what is carried is an assessment that could be judged
+        if (result$level != "NE") last <- result
       } else if (!is.na(death) && death <= target) {
         result <- list(status = "dead", level = "DEAD", day = NA, carried = FALSE)
       } else if (!is.na(carry) && carry <= target && !frame$anchored) {
-        result <- list(status = "conditioned", level = if (is.null(last)) "NE" else last$level, day = NA, carried = !is.null(last))
+        result <- list(status = "conditioned", level = if (is.null(last)) "NE" else last$level,
+                       day = if (is.null(last)) NA else last$day, carried = !is.null(last))
       } else result <- list(status = "not_evaluable", level = "NE", day = NA, carried = FALSE)
     }
     rows[[length(rows) + 1]] <- data.frame(USUBJID = patient, RULESET = set$id, AVISIT = visit$label, STATUS = result$status,
@@ -106,6 +108,9 @@ judged <- function(study, dataset, set, items, records, at_visit, here, baseline
     row <- here[here$PARAMCD == parameter & here$day >= oldest, , drop = FALSE]
     if (!nrow(row)) {
       row <- records[records$PARAMCD == parameter & records$day <= day & records$day >= oldest & records$day < stop, , drop = FALSE]
+      # what was the baseline is no assessment under treatment
+      before <- at_visit$day[at_visit$PARAMCD == parameter & at_visit$AVISIT == baseline]
+      if (length(before)) row <- row[row$day > before[1], , drop = FALSE]
       row <- row[order(-row$day, -ifelse(is.na(row$clock), 0, row$clock)), , drop = FALSE]
     }
     if (nrow(row)) row[1, ] else NULL

@@ -26,7 +26,7 @@ one_response_time <- function(study, own, visits, enough, competing, origin, id)
   for (visit in visits) {
     target <- visit$day - study$protocol$time$first_day
     row <- own[own$AVISIT == visit$label, , drop = FALSE]
-    assessed <- nrow(row) && !is.na(row$day) && !(row$CARRIED %in% "Y")
+    assessed <- nrow(row) && row$STATUS %in% c("assessed", "not_evaluable") && !is.na(row$day)
     if (assessed && row$AVALC %in% enough) return(done(row$day - origin, target, 0, "response", visit$label))
     if (event_day <= target) return(done(NA, target, 1 + first, names(competing)[first], NA))
     # without response is known only where every level that counts is known not to be met
