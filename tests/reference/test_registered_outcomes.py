@@ -35,6 +35,24 @@ def test_promised_outcomes_are_configured_to_the_letter(trial: str) -> None:
 
 
 @pytest.mark.parametrize("trial", sorted(REGISTRY))
+def test_outcomes_that_no_source_registers_are_marked_and_reasoned(trial: str) -> None:
+    for role in ("assumed_primary", "assumed"):
+        found = [o for o in configured(trial).outcomes if o.registered and o.registered.role == role]
+        assert [o.registered.title for o in found if o.registered] == REGISTRY[trial].get(role, [])
+        assert all(o.assumptions for o in found)
+
+
+@pytest.mark.parametrize("trial", [name for name in sorted(REGISTRY) if not REGISTRY[name]["registered"]])
+def test_outcomes_are_assumed_only_where_the_document_has_none(trial: str) -> None:
+    document = REPO.parent / "shared" / "seeds" / REGISTRY[trial]["document"]
+    if not document.exists():
+        pytest.skip("the seed documents are not beside this checkout")
+    text = document.read_text(encoding="utf-8").lower()
+    assert "primary outcome" not in text
+    assert "time frame" not in text
+
+
+@pytest.mark.parametrize("trial", sorted(REGISTRY))
 def test_fixture_stands_in_the_seed_document(trial: str) -> None:
     document = REPO.parent / "shared" / "seeds" / REGISTRY[trial]["document"]
     if not document.exists():
