@@ -13,12 +13,13 @@ response_times <- function(study, id, rule_set, level) {
     origin <- study$milestones[[study$protocol$time$origin]]$low[i]
     if (is.na(origin)) return(NULL)
     competing <- vapply(texts(dataset$competing), function(m) study$milestones[[m]]$low[i] - origin, 0)
-    one_response_time(study, table[table$USUBJID == study$ids[i], , drop = FALSE], visits, enough, competing, origin, study$ids[i])
+    one_response_time(study, table[table$USUBJID == study$ids[i], , drop = FALSE], visits, enough, competing, origin,
+                      study$milestones$last_alive$low[i] - origin, study$ids[i])
   })
   do.call(rbind, rows)
 }
 
-one_response_time <- function(study, own, visits, enough, competing, origin, id) {
+one_response_time <- function(study, own, visits, enough, competing, origin, seen, id) {
   first <- if (all(is.na(competing))) NA else which.min(competing)
   event_day <- if (is.na(first)) Inf else competing[[first]]
   left <- 0; time <- 0
@@ -28,9 +29,11 @@ one_response_time <- function(study, own, visits, enough, competing, origin, id)
     row <- own[own$AVISIT == visit$label, , drop = FALSE]
     assessed <- nrow(row) && row$STATUS %in% c("assessed", "not_evaluable") && !is.na(row$day)
     if (assessed && row$AVALC %in% enough) return(done(row$day - origin, target, 0, "response", visit$label))
-    if (event_day <= target) return(done(NA, target, 1 + first, names(competing)[first], NA))
     # without response is known only where every level that counts is known not to be met
     if (assessed && all(strsplit(row$states, " ")[[1]][seq_along(enough)] == "FALSE")) left <- row$day - origin
+    if (event_day <= target) return(done(NA, target, 1 + first, names(competing)[first], NA))
+    # who is lost before a visit is censored at the one before it
+    if (!assessed && seen < target) break
     time <- target
   }
   done(NA, time, 1, NA, NA)

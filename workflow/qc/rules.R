@@ -22,7 +22,8 @@ less_or_equal <- function(a, b) {
 }
 
 scaled <- function(value, factor) {
-  value$low <- value$low * factor; value$high <- value$high * factor
+  # decimals of the data: 1.5 times 0.8 is 1.2, which binary numbers miss by a hair
+  value$low <- signif(value$low * factor, 12); value$high <- signif(value$high * factor, 12)
   value
 }
 
