@@ -29,7 +29,7 @@ def share(n: int, of: int, **place: Any) -> list[dict[str, Any]]:
 
 def test_note_of_one_line_names_it_and_that_of_all_does_not() -> None:
     lines = [row("n", 1, parameter="A", visit="D1", note="one missing"), row("n", 2, parameter="B", visit="D1")]
-    assert table(lines, "describe_by_visit", {}).notes == ["A, D1: one missing"]
+    assert table(lines, "describe_by_visit", {}).notes == ["A: one missing"]
     lines[1]["note"] = "one missing"
     assert table(lines, "describe_by_visit", {}).notes == ["One missing"]
 

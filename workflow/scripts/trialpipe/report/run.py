@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
+from trialpipe.config.scenarios import scenarios
 from trialpipe.report import captions, sensitivity, text
 from trialpipe.report.shells import SHELLS
 from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, printed_unit, table
@@ -75,18 +76,21 @@ def render(
 def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict[str, str]) -> dict[str, Any]:
     """What the template needs of one outcome: words, tables by analysis, sensitivity analyses, figures, headline."""
     blocks = []
+    asked = outcome.headline.model_dump(exclude_none=True) if outcome.headline else {}
     words = text.labels(outcome, protocol)
     sets = {p.id: p.label for p in protocol.populations}
     for analysis in outcome.analyses:
         name = f"{analysis.kind}.{analysis.id}" if analysis.id else analysis.kind
         mine = [row for row in rows if row["analysis"] == name]
-        scenarios = []
-        for scenario in ("primary", *(s.id for s in outcome.sensitivity)):
+        shown = []
+        for scenario, changed in scenarios(outcome):
             chosen = [row for row in mine if row["scenario"] == scenario]
             if chosen:
                 label = next((s.label for s in outcome.sensitivity if s.id == scenario), None)
                 by = words.get(("variable", analysis.by), "group") if analysis.by else None
-                scenarios.append((label, split(chosen, analysis.kind, words, sets, by)))
+                own = words if changed is outcome else text.labels(changed, protocol)
+                shown.append((label, split(chosen, analysis.kind, own, sets, by)))
+        same = [label for label, tables in shown[1:] if sensitivity.alike(tables, shown[0][1])]
         figure = figures.get(f"{outcome.id}.{name}")
         primary = [row for row in rows if row["scenario"] == "primary"]
         curve = [row for row in primary if row["analysis"] == f"{name}~curve"]
@@ -95,7 +99,8 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
             {
                 "analysis": analysis,
                 "name": name,
-                "scenarios": scenarios,
+                "scenarios": [(label, tables) for label, tables in shown if label not in same],
+                "unchanged": same,
                 "sensitivity": sensitivity.summary(outcome, name, analysis.kind, rows, words),
                 "figure": Markup(figure) if figure else None,
                 "caption": captions.figure_caption(analysis.kind, drawn, sets, words) if figure else "",
@@ -105,10 +110,17 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
         "outcome": outcome,
         "estimand": text.estimand(outcome, protocol),
         "blocks": blocks,
-        "headline": headline(rows, outcome.headline.model_dump(exclude_none=True) if outcome.headline else {}),
+        "headline": _named(headline(rows, asked), asked, rows, words),
         "assumed": any(row["assumed"] for row in rows),
         "not_done": any(row["note"] == NOT_DONE for row in rows),
     }
+
+
+def _named(line: str, asked: Mapping[str, Any], rows: list[Row], words: Mapping[tuple[str, str], str]) -> str:
+    """A headline with the name of what was measured, where the outcome has several measures."""
+    parameter = asked.get("parameter")
+    several = len({row["parameter"] for row in rows if row["parameter"]}) > 1
+    return f"{words.get(('parameter', parameter), parameter)}, {line}" if line and parameter and several else line
 
 
 def split(

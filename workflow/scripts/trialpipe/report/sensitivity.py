@@ -40,6 +40,15 @@ def summary(
     return replace(made, stub=[COLUMN], notes=[], methods=[])
 
 
+def alike(tables: list[tuple[str, Table]], others: list[tuple[str, Table]]) -> bool:
+    """Whether two lists of titled tables print the same."""
+
+    def printed(table: Table) -> tuple[object, ...]:
+        return table.head, [(labels, [cell.text for cell in cells]) for labels, cells in table.body], table.notes
+
+    return [(title, printed(table)) for title, table in tables] == [(title, printed(table)) for title, table in others]
+
+
 def _place(rows: list[Row], asked: Mapping[str, Any]) -> Row | None:
     """A row of the number's cell; None if no single cell is meant."""
     columns = [name for name in asked if name not in ("analysis", "statistic")]

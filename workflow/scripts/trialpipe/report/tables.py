@@ -99,8 +99,10 @@ def _of_data() -> frozenset[str]:
 def _notes(cells: Mapping[tuple[tuple[str, ...], str], Mapping[str, Row]]) -> list[str]:
     """Notes of a table in order. One of a few lines names them; one that is part of another is left out."""
     where: dict[str, list[str]] = {}
+    every = [(*line, block) for line, block in cells]
+    varying = [len(set(parts)) > 1 for parts in zip(*every, strict=True)]
     for (line, block), found in cells.items():
-        place = ", ".join(part for part in (*line, block) if part)
+        place = ", ".join(part for part, varies in zip((*line, block), varying, strict=True) if part and varies)
         for row in found.values():
             if row["note"]:
                 note = f"{row['formatted']}: {row['note']}" if row["value"] is None else str(row["note"])
@@ -111,7 +113,8 @@ def _notes(cells: Mapping[tuple[tuple[str, ...], str], Mapping[str, Row]]) -> li
         if any(other.endswith(f": {note}") or other.startswith(f"{note};") for other in where):
             continue
         named = len(lines) <= MOST_LINES and len(lines) < len(cells) and all(lines) and not SYMBOL.match(note)
-        shown.append(f"{'; '.join(lines)}: {note}" if named else note[0].upper() + note[1:])
+        words = f"{'; '.join(lines)}: {note}" if named else note
+        shown.append(words[0].upper() + words[1:])
     return shown
 
 

@@ -13,6 +13,7 @@ from trialpipe.io.reference import REFERENCE, rows
 
 CRITERIA = "criteria.yaml"
 GVHD = "gvhd.yaml"
+RESPONSE = "response_rules.yaml"
 SOFA = "sofa.yaml"
 CTCAE = "ctcae_v5_lab.csv"
 
@@ -93,6 +94,8 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     for analysis in outcome.analyses:
         if analysis.kind == "flow":
             found.update({("category", box.id): box.label for box in analysis.boxes})
+        if analysis.kind == "response_by_visit":
+            found |= {("category", code): label for code, label in _levels(analysis.levels).items()}
         if analysis.kind == "in_bands":
             found.update({("category", band.id): band.label for band in analysis.bands})
         if analysis.kind == "cox":
@@ -140,6 +143,15 @@ def parameters(dataset: Dataset) -> dict[str, str]:
             "CUMDOSE": f"Total dose of {name}",
         }
     return {}
+
+
+def _levels(levels: tuple[str, ...]) -> dict[str, str]:
+    """Words for response levels, and for all of them together; CR and PR, which rule-sets call differently, stay."""
+    rule_sets = load(REFERENCE / RESPONSE, RESPONSE).data["rule_sets"]
+    known = {level["code"]: level["label"] for entry in rule_sets for level in entry["levels"]}
+    words = [code if code in ("CR", "PR") else known.get(code, code) for code in levels]
+    joined = " or ".join(word if place == 0 or word.isupper() else word.lower() for place, word in enumerate(words))
+    return {**dict(zip(levels, words, strict=True)), "+".join(levels): joined}
 
 
 def _gvhd(entry: Mapping[str, Any]) -> dict[str, str]:
