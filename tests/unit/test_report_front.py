@@ -21,7 +21,14 @@ def outcome(name: str, role: str, registered: list[str] | None = None) -> dict:
 
 def row(name: str, value: float | None, note: str | None = None) -> dict:
     absent = dict.fromkeys(("parameter", "category", "visit", "group", "comparator", "time", "unit", "conf_level"))
-    rest = {"analysis": "a", "statistic": "estimate", "scenario": "primary", "dataset": "adx", "formatted": str(value)}
+    rest = {
+        "analysis": "a",
+        "statistic": "estimate",
+        "scenario": "primary",
+        "dataset": "adx",
+        "population": "p",
+        "formatted": str(value),
+    }
     return {"outcome": name, "value": value, "note": note, "order": 1, **absent, **rest}
 
 
@@ -57,3 +64,16 @@ def test_an_analysis_that_does_not_exist_is_not_reported():
 def test_queries_and_laws_are_counted():
     found = line([], [])
     assert (found["queries"]["error"], found["queries"]["warning"], found["laws"], found["broken"]) == (1, 0, 2, 1)
+
+
+def test_patients_are_those_of_the_primary_outcome_in_all_groups_together():
+    sizes = [("recorded", "Overall", 43), ("included", "A", 20), ("included", "B", 22), ("included", "Overall", 42)]
+    rows = [
+        row("flow", n)
+        | {"analysis": "populations", "category": name, "group": group, "statistic": "n", "formatted": str(n)}
+        for name, group, n in sizes
+    ]
+    rows += [row("a", 1.0) | {"population": "included"}, row("b", 1.0) | {"population": "recorded"}]
+    assert line([outcome("b", "secondary"), outcome("a", "primary")], rows)["n"] == "42"
+    assert line([outcome("b", "secondary")], rows)["n"] == "43"
+    assert line([outcome("c", "secondary")], rows)["n"] == ""

@@ -7,6 +7,8 @@ from collections import Counter
 from trialpipe.report.run import headline
 from trialpipe.report.tables import NOT_DONE, Row
 
+PRIMARY = "primary"
+
 
 def portfolio(
     specs: list[dict], results: list[list[Row]], queries: list[list[Row]], laws: list[list[Row]]
@@ -33,13 +35,23 @@ def _line(protocol: dict, outcomes: list[dict], rows: list[Row]) -> dict[str, ob
         "synthetic": protocol["synthetic"],
         "planned": protocol["design"]["planned_n"],
         "cutoff": protocol["data_cutoff"],
-        "n": next((str(r["formatted"]) for r in rows if r["statistic"] == "n" and r["dataset"] == "adsl"), ""),
+        "n": _analysed(primary or counted, rows),
         "outcomes": _tally(counted, rows),
         "promised": _tally(promised, rows),
         "primary": [
             (o["title"], headline([r for r in rows if r["outcome"] == o["id"]], o["headline"])) for o in primary
         ],
     }
+
+
+def _analysed(outcomes: list[dict], rows: list[Row]) -> str:
+    """Size of the population of the first of the outcomes that has results, all groups together."""
+    names = [outcome["id"] for outcome in outcomes]
+    sets = [
+        row["population"] for name in names for row in rows if row["outcome"] == name and row["scenario"] == PRIMARY
+    ]
+    sizes = [r for r in rows if r["statistic"] == "n" and r["analysis"] == "populations" and r["category"] in sets[:1]]
+    return next((str(row["formatted"]) for row in sizes if row["group"] in (None, "Overall")), "")
 
 
 def _tally(outcomes: list[dict], rows: list[Row]) -> tuple[int, int]:
