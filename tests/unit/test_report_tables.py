@@ -15,7 +15,14 @@ STATE = {"kind": "state_at_horizon", "origin": "first_dose", "horizon": "56 days
 def row(statistic: str, value: float | None, text: str = "", **place: Any) -> dict[str, Any]:
     names = ("group", "comparator", "stratum", "term", "parameter", "variable", "category", "visit", "base_visit")
     empty: dict[str, Any] = dict.fromkeys((*names, "time", "unit", "note", "method", "conf_level"))
-    shown = {"analysis": "proportion", "scenario": "primary", "group": "Overall", "cell_id": "c"}
+    shown = {
+        "analysis": "proportion",
+        "scenario": "primary",
+        "group": "Overall",
+        "cell_id": "c",
+        "population": "all",
+        "rowset": "r",
+    }
     return {**empty, **shown, "statistic": statistic, "value": value, "formatted": text or f"{value:g}", **place}
 
 
@@ -66,6 +73,7 @@ def test_sensitivity_has_a_line_per_scenario_of_the_headline() -> None:
     rows = [*share(3, 9), *share(4, 9, scenario="best"), *share(2, 9, category="dead")]
     made = sensitivity.summary(given, "proportion", "proportion", rows, {})
     assert made is not None
+    assert made.caption == "Success. Patients by state, n/N (%); 90 % CI (normal). all."
     assert made.head == ["n/N (%)", "90 % CI"]
     assert [(labels, cells[0].text[:3]) for labels, cells in made.body] == [
         (["Primary analysis"], "3/9"),

@@ -59,8 +59,9 @@ class Context:
 
     def label(self, variable: str) -> str:
         """Words for an ADSL variable, its name if it has none."""
-        declared = (*self.protocol.subject_variables, *self.protocol.formulas)
-        return next((entry.label for entry in declared if entry.name == variable), variable)
+        labels = {entry.name: entry.label for entry in self.protocol.formulas}
+        labels |= {entry.name: entry.label for entry in self.protocol.subject_variables}
+        return labels.get(variable, variable)
 
     @property
     def groups(self) -> tuple[Group, ...]:

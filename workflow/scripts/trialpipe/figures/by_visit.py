@@ -79,9 +79,10 @@ def _plot(shown: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, prot
         low=wide["q1"].fillna(wide["median"]),
         high=wide["q3"].fillna(wide["median"]),
     ).dropna(subset=["median"])
+    plain: dict[str, Any] = {} if len(groups) > 1 else {"color": COLOURS[5]}
     plot = (
         ggplot(wide, aes("visit", "median", ymin="low", ymax="high", group="group", color="group"))
-        + geom_line(size=0.5, position=dodge, **({} if len(groups) > 1 else {"color": COLOURS[5]}))
+        + geom_line(size=0.5, position=dodge, **plain)
         + geom_pointrange(aes(shape="known"), fill="white", size=0.5, position=dodge)
         + scale_color_manual(values=palette, guide="legend" if len(groups) > 1 else None)
         + scale_shape_manual(values={"inside": "o", "outside": "v"}, guide=None)

@@ -14,9 +14,10 @@ from markupsafe import Markup
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.config.scenarios import scenarios
+from trialpipe.io.text import printed_unit
 from trialpipe.report import captions, sensitivity, text
 from trialpipe.report.shells import SHELLS
-from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, printed_unit, table
+from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, table
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_QUERIES = 400
@@ -101,7 +102,7 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
                 "name": name,
                 "scenarios": [(label, tables) for label, tables in shown if label not in same],
                 "unchanged": same,
-                "sensitivity": sensitivity.summary(outcome, name, analysis.kind, rows, words),
+                "sensitivity": sensitivity.summary(outcome, name, analysis.kind, rows, words, sets),
                 "figure": Markup(figure) if figure else None,
                 "caption": captions.figure_caption(analysis.kind, drawn, sets, words) if figure else "",
             }

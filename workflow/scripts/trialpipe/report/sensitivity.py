@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from trialpipe.config.outcomes import Outcome
+from trialpipe.report.captions import table_caption
 from trialpipe.report.tables import Row, Table, table
 
 PRIMARY = "primary"
@@ -18,12 +19,18 @@ _IDENTITY = (
 
 
 def summary(
-    outcome: Outcome, analysis: str, kind: str, rows: list[Row], labels: Mapping[tuple[str, str], str]
+    outcome: Outcome,
+    analysis: str,
+    kind: str,
+    rows: list[Row],
+    labels: Mapping[tuple[str, str], str],
+    sets: Mapping[str, str] | None = None,
 ) -> Table | None:
     """A line for the primary analysis and one per scenario that has the number; None if ``analysis`` is not the one.
 
     The number is that of the headline: all patients together or a comparison, the state ``success`` if there are
     states, the last time if there are times. None also if that is more than one number.
+    ``sets``: labels of populations.
     """
     asked = outcome.headline.model_dump(exclude_none=True) if outcome.headline else {}
     if not outcome.sensitivity or asked.get("analysis", analysis) != analysis:
@@ -37,7 +44,16 @@ def summary(
     if len({row["scenario"] for row in shown}) < 2:
         return None
     made = table([_line(row) for row in shown], kind, {**labels, **{("category", k): v for k, v in words.items()}})
-    return replace(made, stub=[COLUMN], notes=[], methods=[])
+    caption = f"{_which(place, labels)}{table_caption(kind, shown, sets or {})}"
+    return replace(made, stub=[COLUMN], notes=[], methods=[], caption=caption)
+
+
+def _which(place: Row, labels: Mapping[tuple[str, str], str]) -> str:
+    """Which number of the result the lines hold: its category, visit and day."""
+    parts = [labels.get((name, place[name]), place[name]) for name in ("category", "visit") if place[name] is not None]
+    parts += [f"day {place['time']:g}"] if place["time"] is not None else []
+    text = ", ".join(parts)
+    return f"{text[0].upper()}{text[1:]}. " if text else ""
 
 
 def alike(tables: list[tuple[str, Table]], others: list[tuple[str, Table]]) -> bool:
