@@ -45,8 +45,7 @@ dose_before <- function(table, dataset) {
 visit_frame <- function(study, visit) {
   anchored <- !is.null(visit$anchor)
   shift <- if (anchored) 0 else study$protocol$time$first_day
-  origin <- if (anchored) visit$anchor else study$protocol$time$origin
-  list(origin = study$milestones[[origin]]$low, target = visit$day - shift,
+  list(origin = if (anchored) study$milestones[[visit$anchor]]$low else trial_origin(study), target = visit$day - shift,
        from = visit$window[[1]] - shift, to = visit$window[[2]] - shift, anchored = anchored)
 }
 

@@ -66,6 +66,8 @@ patient_responses <- function(study, dataset, set, patient) {
     if (isTRUE(visit$baseline)) next
     frame <- visit_frame(study, visit)
     target <- frame$origin[index] + frame$target
+    # a visit counted from a milestone that did not happen does not exist
+    if (is.na(target) && frame$anchored) next
     result <- list(status = "not_reached", level = NA, day = NA, carried = FALSE)
     if (!is.na(target)) {
       here <- at_visit[at_visit$AVISIT == visit$label & at_visit$PARAMCD %in% used, , drop = FALSE]

@@ -10,7 +10,7 @@ response_times <- function(study, id, rule_set, level) {
   table <- table[table$RULESET == rule_set, , drop = FALSE]
   visits <- Filter(function(visit) !isTRUE(visit$baseline) && is.null(visit$anchor), find_visits(study, source$visits)$visits)
   rows <- lapply(seq_along(study$ids), function(i) {
-    origin <- study$milestones[[study$protocol$time$origin]]$low[i]
+    origin <- trial_origin(study)[i]
     if (is.na(origin)) return(NULL)
     competing <- vapply(texts(dataset$competing), function(m) study$milestones[[m]]$low[i] - origin, 0)
     one_response_time(study, table[table$USUBJID == study$ids[i], , drop = FALSE], visits, enough, competing, origin,

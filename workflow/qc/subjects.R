@@ -24,6 +24,14 @@ milestone_dates <- function(study, milestone, ids) {
   result
 }
 
+# day the trial's clock starts; for a patient without it, the milestone that stands for it
+trial_origin <- function(study) {
+  time <- study$protocol$time
+  day <- study$milestones[[time$origin]]$low
+  if (!is.null(time$otherwise)) day <- ifelse(is.na(day), study$milestones[[time$otherwise]]$low, day)
+  day
+}
+
 # last dated evidence of life: latest certain day of any record of the domains, at most the cut-off (ruling 5)
 last_alive_dates <- function(study, ids, without = character(0)) {
   evidence <- study$protocol$last_alive
@@ -60,6 +68,8 @@ derive_subjects <- function(study) {
   study$milestones <- list()
   for (milestone in protocol$milestones) {
     dates <- milestone_dates(study, milestone, ids)
+    # what happened on an unknown day happened by the cut-off
+    dates$high <- ifelse(dates$happened & is.na(dates$high), days(protocol$data_cutoff), dates$high)
     study$milestones[[milestone$id]] <- dates
     exact <- !is.na(dates$low) & dates$low == dates$high
     adsl[[milestone$variable]] <- ifelse(exact, dates$low, NA)
@@ -90,10 +100,11 @@ derive_subjects <- function(study) {
 later_death <- function(study, adsl, ids) {
   for (milestone in study$protocol$milestones) if (milestone$id == "death") {
     death <- study$milestones$death
-    partial <- !is.na(death$low) & death$low < death$high
+    partial <- death$happened & (is.na(death$low) | death$low < death$high)
     records <- matching(clean(study, milestone$domain), milestone$where)$row_id
     seen <- last_alive_dates(study, ids, records)
-    low <- ifelse(partial, pmax(death$low, pmin(seen, death$high), na.rm = TRUE), death$low)
+    high <- ifelse(death$happened & is.na(death$high), days(study$protocol$data_cutoff), death$high)
+    low <- ifelse(partial, pmax(death$low, pmin(seen, high), na.rm = TRUE), death$low)
     study$milestones$death$low <- low
     adsl[[paste0(milestone$variable, "_LO")]] <- low
   }
