@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from trialpipe.config.analyses import DescribeByVisit
@@ -10,12 +11,15 @@ from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.figures.theme import COLOURS, colours, save_svg
 from trialpipe.figures.theme import theme as house
+from trialpipe.io.text import printed_unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
 OVERALL = "Overall"
 BY_VISIT = (FindingsDataset, ConcentrationsDataset)
+PANEL_LETTERS = 30
+"""Most letters in a line of a panel's title."""
 
 
 def draw(rows: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protocol: Protocol) -> tuple | None:
@@ -27,7 +31,7 @@ def draw(rows: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protoc
     if shown["visit"].nunique() < 2:
         return None
     panels = shown["parameter"].nunique()
-    height = 3.0 if panels == 1 else 1.9 * -(-panels // 3) + 0.6
+    height = 3.0 if panels == 1 else 2.0 * -(-panels // 3) + 0.6
     return shown, lambda path: save_svg(_plot(shown, outcome, analysis, protocol, panels), path, height)
 
 
@@ -62,7 +66,8 @@ def _plot(shown: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, prot
     wide["known"] = [
         "outside" if place in outside else "inside" for place in zip(*(wide[name] for name in key), strict=True)
     ]
-    words = {p.code: p.label for d in protocol.datasets if isinstance(d, BY_VISIT) for p in d.parameters}
+    kept = [d for d in protocol.datasets if isinstance(d, BY_VISIT)]
+    words = {p.code: p.label for d in kept for p in (*d.parameters, *getattr(d, "ratios", ()))}
     # the parameters of a score are labelled by its definition, which figures do not read
     scores = {d.id: d.label for d in protocol.datasets if d.kind == "sofa"}
     score = scores.get(analysis.dataset or outcome.endpoint.dataset) if panels == 1 else None
@@ -71,7 +76,9 @@ def _plot(shown: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, prot
     groups = list(dict.fromkeys(wide["group"]))
     palette = dict(zip(groups, colours(len(groups)), strict=True))
     dodge = position_dodge(width=0.3 if len(groups) > 1 else 0)
-    labels = [f"{name} ({unit})" if unit else name for name, unit in zip(names, wide["unit"], strict=True)]
+    units = ["" if unit in ("", "1") else f" ({printed_unit(unit)})" for unit in wide["unit"]]
+    labels = [f"{name}{unit}" for name, unit in zip(names, units, strict=True)]
+    labels = labels if panels == 1 else [fill(label, PANEL_LETTERS) for label in labels]
     wide = wide.assign(
         visit=pd.Categorical(wide["visit"], categories=visits),
         group=pd.Categorical(wide["group"], categories=groups),
@@ -88,7 +95,7 @@ def _plot(shown: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, prot
         + scale_shape_manual(values={"inside": "o", "outside": "v"}, guide=None)
         + labs(
             x="",
-            y="Median and quartiles",
+            y="Median and quartiles (log scale)" if (wide["low"] > 0).all() else "Median and quartiles",
             caption="Triangle: median outside the range of quantification, drawn at the limit" if outside else "",
         )
         + house()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
+from trialpipe.io.text import inside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ def time_label(outcome: Outcome, protocol: Protocol) -> str:
     if dataset is not None and dataset.kind in ("infections", "stay", "nosocomial"):
         start = dataset.start if dataset.kind == "infections" else dataset.origin
     label = next(m.label for m in protocol.milestones if m.id == start)
-    return f"Days from {label[0].lower()}{label[1:]}"
+    return f"Days from {inside(label)}"
 
 
 def breaks(last: float) -> list[float]:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def draw(rows: pd.DataFrame, outcome: Outcome, analysis: ResponseByVisit, protocol: Protocol) -> tuple | None:
-    """Points with intervals per level (those that have an interval) and visit."""
+    """Points with intervals per level (those that have an interval) and visit; None for a single visit."""
     shown = rows[rows["statistic"].isin(["percent", "lower", "upper"]) & rows["value"].notna()]
     with_interval = set(shown.loc[shown["statistic"] == "lower", "category"])
     shown = shown[shown["category"].isin(with_interval)]
-    if shown.empty:
+    if shown["visit"].nunique() < 2:
         return None
     return shown, lambda path: save_svg(_plot(shown, analysis), path, 2.9)
 

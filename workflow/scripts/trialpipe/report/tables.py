@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from trialpipe.io import reference
+from trialpipe.io.text import printed_unit
 from trialpipe.report.shells import DIMENSIONS, SHELLS, Shell
 
 Row = dict[str, Any]
@@ -154,18 +155,6 @@ def _label(dimension: str, row: Row, labels: Mapping[tuple[str, str], str], unit
 def _contrast(dimension: str, value: str, labels: Mapping[tuple[str, str], str]) -> str:
     """``a vs b`` with the words of both; other values as they are."""
     return " vs ".join(labels.get((dimension, part), part) for part in value.split(" vs "))
-
-
-UNIT_TEXT = (("10*9/", "10\u2079/"), ("Cel", "\u00b0C"), ("ug/", "\u00b5g/"), ("umol", "\u00b5mol"), ("uL", "\u00b5L"))
-
-
-def printed_unit(unit: str) -> str:
-    """A UCUM unit as people write it."""
-    if unit == "d":
-        return "days"
-    for code, shown in UNIT_TEXT:
-        unit = unit.replace(code, shown)
-    return unit
 
 
 def _unrepeated(line: tuple[str, ...], before: tuple[str, ...]) -> list[str]:

@@ -10,6 +10,7 @@ from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.config.yaml_strict import load
 from trialpipe.io.reference import REFERENCE, rows
+from trialpipe.io.text import inside
 
 CRITERIA = "criteria.yaml"
 GVHD = "gvhd.yaml"
@@ -64,11 +65,8 @@ def clock(protocol: Protocol) -> str:
     origin = next(m.label for m in protocol.milestones if m.id == protocol.time.origin)
     first = f"D{protocol.time.first_day}"
     other = next((m.label for m in protocol.milestones if m.id == protocol.time.otherwise), None)
-    instead = f" (of a patient in whom it did not happen: {other[0].lower()}{other[1:]})" if other else ""
-    return (
-        f"Origin: {origin[0].lower()}{origin[1:]}, {first}{instead}. "
-        "Times in tables are elapsed days from the origin they name."
-    )
+    instead = f" (of a patient in whom it did not happen: {inside(other)})" if other else ""
+    return f"Origin: {inside(origin)}, {first}{instead}. Times in tables are elapsed days from the origin they name."
 
 
 def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
