@@ -41,7 +41,7 @@ def run(analysis: Cox, context: Context) -> list[dict[str, Any]]:
         "n": context.behind(model.frame),
         "event": context.behind(model.frame[model.seen.event == 1]),
     }
-    by = f", stratified by {', '.join(map(context.label, analysis.strata))}" if analysis.strata else ""
+    by = f", stratified by {' and '.join(map(context.label, analysis.strata))}" if analysis.strata else ""
     method = f"Cox regression, {analysis.ties.capitalize()} ties, Wald interval{by}"
     manner = Manner(method, analysis.conf_level, "two-sided", note="; ".join(model.notes) or None)
     found: list[dict[str, Any]] = []

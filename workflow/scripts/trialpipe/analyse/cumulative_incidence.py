@@ -126,7 +126,7 @@ def _gray(analysis: CumulativeIncidence, context: Context, cause: str, of: int) 
     notes += ["test undefined: fewer than two groups with events"] if np.isnan(test.p) else []
     notes += [_TRUNCATED] if seen.truncated else []
     method = "Gray's test" + (
-        f" stratified by {', '.join(map(context.label, analysis.strata))}" if analysis.strata else ""
+        f" stratified by {' and '.join(map(context.label, analysis.strata))}" if analysis.strata else ""
     )
     manner = Manner(method=method, alternative="two-sided", df=float(test.df), note="; ".join(notes) or None)
     stats: dict[str, Value] = {"chi_square": test.chi_square, "p": test.p}

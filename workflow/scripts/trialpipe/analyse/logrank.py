@@ -26,7 +26,7 @@ def run(analysis: LogRank, context: Context) -> list[dict[str, Any]]:
     used = stratum[known] if stratum is not None else None
     test = logrank(data.times.time[known], event, code, used, analysis.rho)
     name = "Log-rank test" if analysis.rho == 0 else f"Fleming-Harrington test (rho {analysis.rho:g})"
-    method = name + (f" stratified by {', '.join(map(context.label, analysis.strata))}" if analysis.strata else "")
+    method = name + (f" stratified by {' and '.join(map(context.label, analysis.strata))}" if analysis.strata else "")
     notes = [f"patients at risk after day {analysis.landmark.at}"] if analysis.landmark else []
     notes += [f"no patient in {', '.join(data.left_out)}"] if data.left_out else []
     notes += [f"{int((~known).sum())} patient(s) without a stratum left out"] if not known.all() else []
