@@ -127,8 +127,7 @@ def _turnbull(values: Sample, p: float) -> Value:
     right = np.concatenate([values.exact, values.below, np.full(len(values.above), math.inf)])
     low, high = turnbull(left, right).quantile(p)
     if math.isinf(low):
-        # the same share of the values is known to lie under this one
-        return Bounded(min(high, describe.quantile(right, p)), "<")
+        return Bounded(high, "<")
     if math.isinf(high):
         return Bounded(low, ">")
     return float(low) if low == high else Undefined(NOT_ESTIMABLE, f"between {low:g} and {high:g}")
