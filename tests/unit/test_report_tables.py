@@ -88,3 +88,10 @@ def test_no_sensitivity_without_scenarios_or_for_another_analysis() -> None:
     assert sensitivity.summary(headed, "proportion", "proportion", rows, {}) is None
     alone = outcome("proportion", STATE, sensitivity=SCENARIOS)
     assert sensitivity.summary(alone, "proportion", "proportion", share(3, 9), {}) is None
+
+
+def test_two_codes_with_one_word_are_two_lines() -> None:
+    lines = [row("n", 20, category="died_treated"), row("n", 1, category="died_untreated")]
+    words = {("category", code): "Died" for code in ("died_treated", "died_untreated")}
+    made = table(lines, "flow", words)
+    assert [(labels, cells[0].text) for labels, cells in made.body] == [(["Died"], "20"), (["Died"], "1")]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from trialpipe.io import reference
 from trialpipe.io.text import printed_unit
@@ -19,6 +19,13 @@ MEASURED = ("parameter", "variable")
 SYMBOL = re.compile(r"[A-Z]{2}: ")
 MOST_LINES = 3
 """A note of more lines than this does not name them."""
+
+
+class Line(NamedTuple):
+    """A line of a table: its words, and the codes behind them, of which two may have the same word."""
+
+    words: tuple[str, ...]
+    codes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -57,12 +64,13 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     dimensions = [d for d in order if d not in shell.hide and (d != "group" or (several and not wide))]
     dimensions = [d for d in dimensions if d == "group" or any(row[d] is not None for row in rows)]
     blocks = list(dict.fromkeys(_group(row) for row in rows)) if wide else [""]
-    cells: dict[tuple[tuple[str, ...], str], dict[str, Row]] = {}
+    cells: dict[tuple[Line, str], dict[str, Row]] = {}
     units = {
         (d, row[d]): row["unit"] for d in MEASURED for row in rows if row["unit"] and row["statistic"] in _of_data()
     }
     for row in rows:
-        line = tuple(_label(d, row, labels, units) for d in dimensions)
+        words = tuple(_label(d, row, labels, units) for d in dimensions)
+        line = Line(words, tuple(str(row[d]) for d in dimensions))
         cells.setdefault((line, _group(row) if wide else ""), {})[row["statistic"]] = row
     lines = list(dict.fromkeys(line for line, _ in cells))
     columns = [c for c in shell.columns if any(_fit(c[1], found) for found in cells.values())]
@@ -70,8 +78,8 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     body, before = [], ("",) * len(dimensions)
     for line in lines:
         printed = [_cell(patterns, cells.get((line, block), {})) for block in blocks for _, patterns in columns]
-        body.append((_unrepeated(line, before), printed))
-        before = line
+        body.append((_unrepeated(line.words, before), printed))
+        before = line.words
     level = next((f"{100 * row['conf_level']:g} %" for row in rows if row["conf_level"] is not None), "")
     titles = [title.format(level=level) for title, _ in columns]
     single = wide and len(columns) == 1
@@ -97,13 +105,13 @@ def _of_data() -> frozenset[str]:
     return frozenset(row["statistic"] for row in reference.rows("statistics.csv") if row["unit"] == "data")
 
 
-def _notes(cells: Mapping[tuple[tuple[str, ...], str], Mapping[str, Row]]) -> list[str]:
+def _notes(cells: Mapping[tuple[Line, str], Mapping[str, Row]]) -> list[str]:
     """Notes of a table in order. One of a few lines names them; one that is part of another is left out."""
     where: dict[str, list[str]] = {}
-    every = [(*line, block) for line, block in cells]
+    every = [(*line.words, block) for line, block in cells]
     varying = [len(set(parts)) > 1 for parts in zip(*every, strict=True)]
     for (line, block), found in cells.items():
-        place = ", ".join(part for part, varies in zip((*line, block), varying, strict=True) if part and varies)
+        place = ", ".join(part for part, varies in zip((*line.words, block), varying, strict=True) if part and varies)
         for row in found.values():
             if row["note"]:
                 note = f"{row['formatted']}: {row['note']}" if row["value"] is None else str(row["note"])
