@@ -39,6 +39,7 @@ GROUPS = {"BACT": BACTERIAL, "VIRAL": ("viral",), "FUNGAL": ("fungal",), "REACT"
 VISITS = {"D1": (-2, 0), "D7": (5, 7), "D14": (11, 15), "D28": (24, 30)}
 """Elapsed days a visit's laboratory may be of (protocol: days -1 to 1, 6 to 8, 12 to 16, 25 to 31; no day 0)."""
 STAY = ("icu_dis", "icu_readm", "hosp_dis", "death_", "fu_")
+DAILY = ("pao2", "fio2", "gcs", "ne_", "d_", "urine", "support", "day_", "bio_", "b_")
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,27 @@ def scores(case: TruthCase, planted: bool) -> None:
             assert points(row["AVAL"]) == t[f"{organ}_filled"], (t["subject"], visit, organ)
             assert (row["FILL"] == "observed") == (organ in t["measured"].split()), (t["subject"], visit, organ)
     assert len(known) > 140
+
+
+def daily_scores(case: TruthCase, planted: bool) -> None:
+    """The same for every day from D1 to D28; defects of the daily forms are on such days."""
+    adsofa = derived(case, planted)["adsofa"]
+    found = {(r["USUBJID"], r["PARAMCD"], int(r["ATIME"])): r for r in adsofa.to_dict("records")}
+    known = rows(case, "sofa_days", planted, *STAY, *DAILY)
+    for t in known:
+        who, number = case.usubjid(t), int(t["day"])
+        total = found[who, "SOFATOT", number]
+        assert (total["STATUS"], points(total["AVAL"])) == (t["status"], t["total_filled"]), t
+        for organ, code in ORGANS.items():
+            row = found[who, code, number]
+            assert points(row["AVAL"]) == t[f"{organ}_filled"], (t, organ)
+            assert (row["FILL"] == "observed") == (organ in t["measured"].split()), (t, organ)
+    assert len(known) > 0.3 * len(case.rows("sofa_days")) > 200
+    dead = [p for p in rows(case, "patients", planted, *STAY) if p["death"]]
+    for p in dead:
+        number = (pd.Timestamp(p["death"][:10]) - pd.Timestamp(p["origin"])).days
+        later = [r for (who, _, at), r in found.items() if who == case.usubjid(p) and at >= number]
+        assert all(r["STATUS"] == "dead" and (pd.isna(r["AVAL"]) or r["PARAMCD"] == "SOFA24") for r in later), p
 
 
 def primary(case: TruthCase, planted: bool) -> None:
@@ -257,6 +279,7 @@ def cytokines(case: TruthCase, planted: bool) -> None:
 CHECKS: tuple[Callable[[TruthCase, bool], None], ...] = (
     milestones,
     scores,
+    daily_scores,
     primary,
     survival,
     stays,

@@ -48,6 +48,12 @@ def score(patient: IcuPatient) -> list[SofaDay]:
     return [_visit(patient, visit, number) for visit, number in VISITS.items()]
 
 
+def daily(patient: IcuPatient, last: int) -> list[SofaDay]:
+    """Every day from D1 to elapsed day ``last`` before the day of death."""
+    days = (_visit(patient, f"D{number + 1}", number) for number in range(last + 1))
+    return [day for day in days if day.status != "dead"]
+
+
 def status(patient: IcuPatient, number: int) -> str:
     """icu, ward, discharged (from hospital) or dead; the day of leaving belongs to where it began."""
     date = patient.date(number)

@@ -28,6 +28,7 @@ def tables(p: Parameters, patients: list[IcuPatient]) -> dict[str, Rows]:
     return {
         "patients": subjects,
         "sofa": [_score(patient, day) for patient in counted for day in scores[patient.number]],
+        "sofa_days": [_day(patient, day) for patient in counted for day in sofa_truth.daily(patient, LAST)],
         "stays": stays,
         "infections": infections,
         "ae": events,
@@ -103,6 +104,17 @@ def _score(patient: IcuPatient, day: SofaDay) -> dict[str, object]:
         "total": _text(day.total),
         "measured": " ".join(day.observed),
         "n_measured": "" if day.status == "dead" else len(day.observed),
+        **{f"{organ}_filled": _text(day.filled[organ]) for organ in ORGANS},
+        "total_filled": _text(day.filled_total),
+    }
+
+
+def _day(patient: IcuPatient, day: SofaDay) -> dict[str, object]:
+    return {
+        "subject": patient.number,
+        "day": day.number,
+        "status": day.status,
+        "measured": " ".join(day.observed),
         **{f"{organ}_filled": _text(day.filled[organ]) for organ in ORGANS},
         "total_filled": _text(day.filled_total),
     }
