@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 OVERALL = "Overall"
 BY_VISIT = (FindingsDataset, ConcentrationsDataset)
 PANEL_LETTERS = 30
-"""Most letters in a line of a panel's title."""
+VISIT_LETTERS = 14
+"""Most letters in a line of a panel's title, and of a visit's name on the axis."""
 
 
 def draw(rows: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, protocol: Protocol) -> tuple | None:
@@ -48,6 +49,7 @@ def _plot(shown: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, prot
         position_dodge,
         scale_color_manual,
         scale_shape_manual,
+        scale_x_discrete,
         scale_y_log10,
         theme,
     )
@@ -93,6 +95,7 @@ def _plot(shown: pd.DataFrame, outcome: Outcome, analysis: DescribeByVisit, prot
         + geom_pointrange(aes(shape="known"), fill="white", size=0.5, position=dodge)
         + scale_color_manual(values=palette, guide="legend" if len(groups) > 1 else None)
         + scale_shape_manual(values={"inside": "o", "outside": "v"}, guide=None)
+        + scale_x_discrete(labels=lambda breaks: [fill(str(visit), VISIT_LETTERS) for visit in breaks])
         + labs(
             x="",
             y="Median and quartiles (log scale)" if (wide["low"] > 0).all() else "Median and quartiles",
