@@ -196,3 +196,26 @@ def test_immune_cells_by_visit_and_arm() -> None:
                 place = {"outcome": "immune-reconstitution", "parameter": code, "visit": visit, "group": label}
                 assert value(results(), "n", **place) == len(values)
                 assert value(results(), "median", **place) == pytest.approx(np.median(values), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "followed", "arm_of_events"),
+    [
+        ("worst-case", "last_assessment_day", "A"),
+        ("best-case", "last_assessment_day", "B"),
+        ("worst-news", "last_news_day", "A"),
+        ("best-news", "last_news_day", "B"),
+    ],
+)
+def test_worst_and_best_case_are_plain_proportions(scenario: str, followed: str, arm_of_events: str) -> None:
+    """With nobody censored before day 730 the curves are proportions, counted here from the truth."""
+    free = {}
+    for arm in ARMS:
+        patients = [r for r in case().rows("patients") if r["arm"] == arm]
+        events = [r for r in patients if r["lfs_event"] == "1" and float(r["lfs_time"]) <= DAY]
+        lost = [r for r in patients if r["lfs_event"] == "0" and float(r[followed]) < DAY]
+        assert lost
+        failed = len(events) + (len(lost) if arm == arm_of_events else 0)
+        free[arm] = 1 - failed / len(patients)
+    place = {**PAIR, "outcome": "lfs", "analysis": "difference_at_time", "scenario": scenario}
+    assert value(results(), "difference", **place) == pytest.approx(free["A"] - free["B"], rel=1e-9)
