@@ -152,6 +152,12 @@ groups <- function(analysis) {
   if (isFALSE(analysis$spec$overall)) found else c(found, all)
 }
 
+# words for a variable of the patients, as declared
+label_of <- function(study, variable) {
+  for (entry in c(study$protocol$subject_variables, study$protocol$formulas)) if (entry$name == variable) return(entry$label)
+  variable
+}
+
 level_order <- function(study, variable) {
   if (variable == "ARMCD") return(vapply(study$protocol$arms, function(arm) arm$id, ""))
   for (entry in study$protocol$subject_variables) if (entry$name == variable) return(texts(entry$levels))

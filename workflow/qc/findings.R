@@ -27,7 +27,7 @@ finding_records <- function(study, dataset) {
       CENS = ifelse(is.na(column("CENS")) | text, "none", column("CENS")), LLOQ = number(column("LLOQ")), ULOQ = number(column("ULOQ")),
       day = ifelse(exact, low, NA), clock = minutes(column("DT_TM")), text = rep(text, nrow(table)),
       previous = if ("previous_dose" %in% names(dataset)) dose_before(table, dataset) else rep(NA_real_, nrow(table)),
-      ULN = number(column("STNRHI")))
+      ULN = number(column("STNRHI")), unit = column("STRESU"))
     part[keep & !(column("STAT") %in% "NOT DONE"), , drop = FALSE]
   })
   part <- do.call(rbind, parts)
@@ -97,6 +97,13 @@ dataset_values <- function(study, id) {
 }
 
 matching_values <- function(study, analysis, table) {
+  # a filter of the records comes before the choice of one per visit
+  dataset <- find_dataset(study, analysis$dataset)
+  if (length(analysis$spec$where) && !is.null(attr(table, "records"))) {
+    records <- attr(table, "records")
+    for (name in names(analysis$spec$where)) records <- records[records[[name]] %in% texts(analysis$spec$where[[name]]), , drop = FALSE]
+    return(assign_visits(study, records, find_visits(study, dataset$visits)))
+  }
   for (name in names(analysis$spec$where)) {
     table <- table[table[[name]] %in% texts(analysis$spec$where[[name]]), , drop = FALSE]
   }
@@ -160,7 +167,13 @@ turnbull_values <- function(part) {
 censored_quantile <- function(part, p) {
   n <- nrow(part); below <- part$CENS == "left"
   plain <- function(values) step_quantile(sort(values), seq_len(n) / n, p)
-  if (ordered_by_limits(part) || (p == .5 && 2 * sum(below) >= n)) return(plain(bound_of(part)))
+  # at least half below: the limit itself (ruling 23), or the bound that holds whatever the values below are
+  if (p == .5 && 2 * sum(below) >= n) {
+    order <- order(bound_of(part), !below)
+    middle <- part[order[ceiling(n / 2)], ]
+    return(if (middle$CENS == "left") middle$LLOQ else plain(bound_of(part)))
+  }
+  if (ordered_by_limits(part)) return(plain(bound_of(part)))
   fit <- turnbull_values(part)
   step_quantile(fit$x, fit$cumulated, p, 1e-7)
 }
@@ -261,9 +274,12 @@ KINDS$paired_change <- function(analysis) {
     both <- sort(intersect(before$USUBJID, after$USUBJID))
     before <- before[match(both, before$USUBJID), , drop = FALSE]; after <- after[match(both, after$USUBJID), , drop = FALSE]
     paired(analysis, list(group = group, parameter = parameter, variable = "CHG", visit = visit, base_visit = spec$base_visit),
-           before, after, positive = !any(table$AVAL[table$PARAMCD == parameter] <= 0, na.rm = TRUE))
+           before, after, positive = ratio_scale(table[table$PARAMCD == parameter, , drop = FALSE]))
   }
 }
+
+# ratios make sense of positive values, but not of degrees Celsius, whose zero is a convention
+ratio_scale <- function(part) !any(part$AVAL <= 0, na.rm = TRUE) && !any(part$unit %in% "Cel")
 
 # `positive`: the parameter has no value at or below 0, so that ratios make sense
 paired <- function(analysis, where, before, after, positive) {

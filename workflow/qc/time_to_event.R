@@ -154,7 +154,7 @@ KINDS$logrank <- function(analysis) {
   by <- factor(table[[analysis$spec$by]], levels)
   strata <- texts(analysis$spec$strata)
   status <- as.numeric(table$CNSR == 0)
-  label <- paste(c("Log-rank test", if (length(strata)) c("stratified by", paste(strata, collapse = ", "))), collapse = " ")
+  label <- paste(c("Log-rank test", if (length(strata)) c("stratified by", paste(vapply(strata, function(name) label_of(analysis$study, name), ""), collapse = ", "))), collapse = " ")
   test <- if (length(strata)) {
     stratum <- interaction(table[strata], drop = TRUE)
     survdiff(Surv(table$AVAL, status) ~ by + strata(stratum), rho = analysis$spec$rho %or% 0)
@@ -236,7 +236,8 @@ KINDS$cox <- function(analysis) {
     formula <- stats::as.formula(paste("y ~", paste(names(frame), collapse = " + "), "+ strata(stratum)"))
     single <- coxph(formula, data = frame, ties = spec$ties, control = PRECISE)
     test <- cox.zph(single, transform = "km", terms = FALSE)$table
-    label <- c(ifelse(is.na(design$category), design$term, paste(design$term, design$category)), "All terms")
+    words <- vapply(design$term, function(name) label_of(study, name), "")
+    label <- c(ifelse(is.na(design$category), words, paste(words, design$category)), "All terms")
     emit(analysis, list(group = "Overall", term = "Proportional hazards", category = label),
          chi_square = test[, "chisq"], p = test[, "p"])
   }

@@ -94,7 +94,8 @@ def _row(name: str, row: dict, ours: float, theirs: float, allowed: float, verdi
 
 
 def _key(row: dict) -> tuple[str, ...]:
-    return tuple(_text(time_text(row[name]) if isinstance(row[name], float) else row[name]) for name in KEYS)
+    """Names do not differ by capitals: a label stands inside a sentence or alone."""
+    return tuple(_text(time_text(row[name]) if isinstance(row[name], float) else row[name]).lower() for name in KEYS)
 
 
 def _text(value: object) -> str:

@@ -104,7 +104,7 @@ def to_json(value: object) -> str:
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """CSV with every text quoted and nothing for a missing value."""
+    """CSV with every text quoted; a missing value is empty, quoted or not."""
     import csv
 
     return frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC, na_rep="")

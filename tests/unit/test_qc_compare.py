@@ -1,0 +1,145 @@
+"""Verdicts of the comparison with the second derivation."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from trialpipe.io import reference
+from trialpipe.qc.compare import compare_records, compare_results, tolerances
+from trialpipe.qc.export import KEYS, clean_text, result_keys, to_csv
+from trialpipe.qc.table import details, line, show
+
+
+def row(statistic: str, value: float | None, **key: object) -> dict:
+    base: dict = dict.fromkeys(KEYS)
+    base |= {"outcome": "os", "analysis": "kaplan_meier", "scenario": "primary", "group": "Overall", "time": 100.0}
+    base |= {"statistic": statistic, "value": value, "note": None, **key}
+    base["result_id"] = "/".join(str(base[name]) for name in KEYS if base[name] is not None)
+    return base
+
+
+def theirs(*rows: dict) -> pd.DataFrame:
+    text = [{k: None if r[k] is None or r[k] != r[k] else str(r[k]).removesuffix(".0") for k in KEYS} for r in rows]
+    return pd.DataFrame(
+        [t | {"value": None if r["value"] is None else repr(r["value"])} for t, r in zip(text, rows, strict=True)]
+    )
+
+
+def verdicts(ours: list[dict], other: list[dict]) -> list[str]:
+    found = compare_results(pd.DataFrame(ours), theirs(*other))
+    return found["verdict"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("ours", "other", "verdict"),
+    [
+        (0.5, 0.5, "same"),
+        (0.5, 0.5 + 1e-12, "same"),
+        (0.5, 0.5001, "different"),
+        (0.5, None, "different"),
+        (None, 0.5, "different"),
+        (None, None, "no value"),
+        (math.inf, math.inf, "same"),
+        (math.inf, 1.0, "different"),
+        (math.nan, math.nan, "no value"),
+    ],
+)
+def test_verdict(ours: float | None, other: float | None, verdict: str) -> None:
+    assert verdicts([row("survival", ours)], [row("survival", other)]) == [verdict]
+
+
+def test_count_has_no_tolerance() -> None:
+    assert verdicts([row("n_risk", 10.0)], [row("n_risk", 10.0 + 1e-12)]) == [
+        "same" if 10.0 + 1e-12 == 10.0 else "different"
+    ]
+    assert verdicts([row("n_risk", 10.0)], [row("n_risk", 11.0)]) == ["different"]
+
+
+def test_result_without_a_second_value_is_not_covered() -> None:
+    assert verdicts([row("survival", 0.5), row("survival", None, group="A")], [row("n_risk", 3.0)]) == [
+        "not covered",
+        "no value",
+        "different",
+    ]
+
+
+def test_result_that_only_the_second_derivation_has_is_a_difference() -> None:
+    found = compare_results(
+        pd.DataFrame([row("survival", 0.5)]), theirs(row("survival", 0.5), row("survival", 0.4, time=200.0))
+    )
+    extra = found[found["result_id"].str.startswith("theirs:")]
+    assert extra["verdict"].tolist() == ["different"]
+
+
+def test_key_given_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        compare_results(pd.DataFrame([row("survival", 0.5)]), theirs(row("survival", 0.5), row("survival", 0.5)))
+
+
+def test_every_kind_of_statistic_has_a_tolerance_with_a_reason() -> None:
+    lines = reference.rows("qc_tolerances.csv")
+    kinds = {entry["kind"] for entry in reference.rows("statistics.csv")} - {"text"}
+    assert kinds <= {entry["kind"] for entry in lines if not entry["analysis"] and not entry["statistic"]}
+    assert all(entry["reason"] for entry in lines)
+    assert all(0 <= t.absolute < 1e-4 and 0 <= t.relative < 1e-4 for t in tolerances())
+
+
+def test_records_agree_by_key_and_variable() -> None:
+    ours = pd.DataFrame(
+        {"USUBJID": ["a", "b"], "ADT": pd.to_datetime(["2020-01-01", None]), "AVAL": [1.5, 2.0], "X": [1, 2]}
+    )
+    other = pd.DataFrame({"USUBJID": ["a", "c"], "ADT": ["2020-01-01", None], "AVAL": ["1.6", "2"]})
+    found = compare_records("adtte", ours, other, ("USUBJID",))
+    assert found[["record", "variable", "verdict"]].values.tolist() == [
+        ["a", "ADT", "same"],
+        ["a", "AVAL", "different"],
+        ["b", "*", "different"],
+        ["c", "*", "different"],
+    ]
+
+
+def test_no_value_of_a_result_is_exported() -> None:
+    results = pd.DataFrame([row("survival", 0.123456789)])
+    text = to_csv(result_keys(results[list(KEYS)]))
+    assert "0.123" not in text
+    assert text.splitlines()[0] == ",".join(f'"{name}"' for name in KEYS)
+    assert '"100"' in text
+
+
+def test_clean_table_as_text() -> None:
+    frame = pd.DataFrame(
+        {
+            "row_id": ["x"],
+            "origin": [["file:1:a"]],
+            "flags": [["DATE_PARTIAL", "BLQ"]],
+            "LBDT_LO": pd.to_datetime(["2020-02-03"]),
+            "LBSTRESN": [0.1],
+            "AGE": pd.array([4], dtype="Int64"),
+            "LBSTRESC": [None],
+        }
+    )
+    header, line = to_csv(clean_text(frame)).splitlines()
+    assert header == '"row_id","flags","LBDT_LO","LBSTRESN","AGE","LBSTRESC"'
+    assert line == '"x","DATE_PARTIAL|BLQ","2020-02-03","0.1",4,""'
+
+
+def test_summary_counts_verdicts_and_names_differences() -> None:
+    results = [
+        {"result_id": "a", "analysis": "cox", "verdict": "same", "ours": 1.0, "theirs": 1.0},
+        {"result_id": "b", "analysis": "cox", "verdict": "different", "ours": 1.0, "theirs": 2.0},
+        {"result_id": "theirs:c", "analysis": "cox", "verdict": "different", "ours": None, "theirs": 2.0},
+        {"result_id": "d", "analysis": "simon.x", "verdict": "not covered", "ours": 1.0, "theirs": None},
+    ]
+    records = [
+        {"dataset": "adtte", "record": "p1", "variable": "AVAL", "ours": "1", "theirs": "2", "verdict": "different"},
+        {"dataset": "adtte", "record": "p1", "variable": "ADT", "ours": "x", "theirs": "x", "verdict": "same"},
+    ]
+    assert line(results, records) == [3, 1, 2, 1, 0, 1, 1]
+    assert show({"t": line(results, records)}).splitlines()[0].split()[0] == "trial"
+    text = "\n".join(details("t", results, records))
+    assert "t b: 1.0 here, 2.0 in R" in text
+    assert "t adtte p1 AVAL: 1 here, 2 in R" in text
+    assert "not covered: simon 1" in text
