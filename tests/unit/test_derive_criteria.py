@@ -207,6 +207,25 @@ def test_parameter_that_is_not_collected():
 
 
 @pytest.mark.parametrize(
+    ("changes", "cytopenia", "diagnosis"),
+    [
+        ({}, "Y", "Y"),
+        # one lineage: haemoglobin of 95 counts in a neonate only, and nobody is one
+        ({"HGB": "95", "NEUT": "2.0"}, "N", "Y"),
+        ({"HGB": "", "NEUT": "2.0"}, None, "Y"),
+        # four of the seven assessed are met: the eighth decides
+        ({"TEMP": "37", "SPLENO": "N", "HEMOPHAG": "N", "NKACT": ""}, "Y", None),
+        ({"TEMP": "37", "SPLENO": "N", "HEMOPHAG": "N", "NKACT": "NORMAL"}, "Y", "N"),
+    ],
+)
+def test_adults_need_no_age_in_days_and_no_molecular_diagnosis(changes, cytopenia, diagnosis):
+    """Fever, splenomegaly, haemophagocytosis and NK activity away leave cytopenia, triglycerides, ferritin and CD25."""
+    own = rows("HLH-2004/adults", {"GENE": "", "NEONATE": "", **changes}, SICK)
+    assert (own.loc["HLCCYTOP", "AVALC"], own.loc["HLCDIAG", "AVALC"]) == (cytopenia, diagnosis)
+    assert "molecular" not in own.loc["HLCDIAG", "PARAM"].partition(":")[2]
+
+
+@pytest.mark.parametrize(
     ("changes", "wrong"),
     [
         ({"definitions": ["HLH-2005"]}, "'HLH-2005' is not in criteria.yaml - the nearest is HLH-2004;"),
