@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -24,6 +25,7 @@ def job(log: str) -> Iterator[None]:
     with open(log, "w", encoding="utf-8") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
+        gc.freeze()  # what the imports made stays until the end; searching it again and again costs up to a tenth
         try:
             yield
         except BaseException as error:
