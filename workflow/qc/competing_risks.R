@@ -4,8 +4,10 @@
 incidence_at <- function(time, code, which, times) {
   if (!any(code == which)) return(list(cif = rep(0, length(times)), error = rep(0, length(times))))
   fit <- cuminc(time, code, cencode = 0)
-  points <- timepoints(fit[names(fit) == paste(1, which)], times)
-  list(cif = as.numeric(points$est), error = sqrt(as.numeric(points$var)))
+  points <- timepoints(fit[names(fit) == paste(1, which)], unique(sort(pmin(times, max(time)))))
+  # timepoints knows nothing after the last observation, where the estimate stays as it is
+  column <- match(pmin(times, max(time)), as.numeric(colnames(points$est)))
+  list(cif = as.numeric(points$est)[column], error = sqrt(as.numeric(points$var))[column])
 }
 
 # F^exp(-+z s / (F log F)); no limits at 0 and 1

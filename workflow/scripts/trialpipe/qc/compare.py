@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,6 +12,7 @@ from trialpipe.io import reference
 from trialpipe.qc.export import KEYS, time_text
 
 SAME, DIFFERENT, NO_VALUE, NOT_COVERED = "same", "different", "no value", "not covered"
+_PUNCTUATION = re.compile(r"[^a-z0-9.+]+")
 RECORD_TOLERANCE = 1e-9
 """Relative; values of records pass through text with 17 digits."""
 
@@ -94,8 +96,9 @@ def _row(name: str, row: dict, ours: float, theirs: float, allowed: float, verdi
 
 
 def _key(row: dict) -> tuple[str, ...]:
-    """Names do not differ by capitals: a label stands inside a sentence or alone."""
-    return tuple(_text(time_text(row[name]) if isinstance(row[name], float) else row[name]).lower() for name in KEYS)
+    """Names as the results' ids write them, without capitals and punctuation."""
+    values = (time_text(row[name]) if isinstance(row[name], float) else row[name] for name in KEYS)
+    return tuple(_PUNCTUATION.sub("-", _text(value).lower()).strip("-") for value in values)
 
 
 def _text(value: object) -> str:

@@ -14,6 +14,8 @@ RECORD_KEYS: dict[str, tuple[str, ...]] = {
     "sofa_response": ("PARAMCD", "SCENARIO", "USUBJID"),
     "response_time": ("RULESET", "LEVEL", "USUBJID"),
     "response": ("RULESET", "PARAMCD", "AVISIT", "USUBJID"),
+    "stay": ("PARAMCD", "USUBJID"),
+    "reactivation": ("PARAMCD", "SCENARIO", "USUBJID"),
 }
 """Dataset kind -> columns that name a record."""
 
@@ -23,6 +25,7 @@ SCOPE = {
     "sofa_response": ("PARAMCD", "SCENARIO"),
     "response_time": ("RULESET", "LEVEL"),
     "response": ("RULESET", "PARAMCD"),
+    "reactivation": ("PARAMCD", "SCENARIO"),
 }
 """Dataset kind -> columns whose values the second derivation must have for a record to be compared."""
 
