@@ -101,9 +101,9 @@ schemas:  ## JSON Schemas and config/README.md, from the models
 
 pictures:  ## pictures of the README from a finished run; needs chromium
 	@$(PYTHON) tools/pictures.py "$$(dirname "$$($(PYTHON) tools/front_page.py)")" \
-	  front-page=index.html@1340x460 \
-	  overview=r-hlh/report/index.html#overview@1240x730 \
-	  outcome=c-hlh/report/index.html#survival-to-hsct@1100x1790
+	  front-page=index.html@1340x500 \
+	  overview=r-hlh/report/index.html#overview@1240x700 \
+	  outcome=c-hlh/report/index.html#survival-to-hsct@1100x1950
 
 clean-results:  ## remove results/ and logs/ of this folder
 	@rm -rf results logs

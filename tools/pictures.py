@@ -18,7 +18,7 @@ from PIL import Image
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ASKED = re.compile(r"(?P<name>[\w-]+)=(?P<page>[^#@]+)(?:#(?P<anchor>[\w-]+))?@(?P<size>\d+x\d+)")
 LARGEST = 200_000
-COLOURS = 64
+COLOURS = 160
 HIDDEN = "nav { display: none !important } .page { display: block !important }"
 STYLE = f"<style>{HIDDEN} main {{ padding-top: .5rem !important }} h2 {{ margin-top: .4em !important }}</style>"
 
