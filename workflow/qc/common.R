@@ -160,6 +160,7 @@ label_of <- function(study, variable) {
 
 level_order <- function(study, variable) {
   if (variable == "ARMCD") return(vapply(study$protocol$arms, function(arm) arm$id, ""))
+  if (variable == "ARM") return(vapply(study$protocol$arms, function(arm) arm$label, ""))
   for (entry in study$protocol$subject_variables) if (entry$name == variable) return(texts(entry$levels))
   character(0)
 }

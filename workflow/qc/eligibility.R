@@ -23,7 +23,8 @@ KINDS$deviations <- function(analysis) {
   deviation <- sweep(states, 2, inclusion, function(state, wanted) ifelse(wanted, !state, state))
   size <- length(members)
   for (i in seq_along(dataset$criteria)) {
-    where <- function(category) list(group = "Overall", parameter = dataset$criteria[[i]]$code, category = category)
+    where <- function(category) list(group = "Overall", parameter = dataset$criteria[[i]]$code,
+                                      variable = "AVALC", category = category)
     share(analysis, where(if (inclusion[i]) "Met" else "Met (deviation)"), sum(states[, i] %in% TRUE), size)
     share(analysis, where(if (inclusion[i]) "Not met (deviation)" else "Not met"), sum(states[, i] %in% FALSE), size)
     share(analysis, where("Undetermined"), sum(is.na(states[, i])), size)

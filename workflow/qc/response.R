@@ -144,6 +144,8 @@ KINDS$response_by_visit <- function(analysis) {
     if (any(other)) share(analysis, where("Other level"), sum(other), size)
     share(analysis, where("No response"), sum(part$AVALC %in% "NR"), size)
     share(analysis, where("Not evaluable"), sum(part$AVALC %in% "NE"), size)
+    without <- length(setdiff(members, part$USUBJID))
+    if (without) share(analysis, where("No visit derived"), without, size)
     share(analysis, where("Dead"), sum(part$STATUS == "dead"), size)
     share(analysis, where("Carried from before conditioning"), sum(part$CARRIED %in% "Y"), size)
     share(analysis, where("Assessed"), sum(part$STATUS == "assessed"), size)

@@ -60,7 +60,7 @@ KINDS$length_of_stay <- function(analysis) {
     summarise("length", "Discharged alive", part$AVAL[part$ENDED %in% "discharged alive"])
     share(analysis, where("length", paste("Still in on day", dataset$horizon)), sum(part$ENDED %in% "still in"), length(members))
     share(analysis, where("length", "Not followed to the end of the stay"), sum(part$ENDED %in% "not followed"), length(members))
-    if (!is.null(dataset$readmission)) share(analysis, where("length", "Readmitted"), sum(part$READMFL == "Y"),
+    share(analysis, where("length", "Readmitted"), sum(part$READMFL == "Y"),
                                               sum(part$ENDED %in% "discharged alive"))
     summarise("free", paste("Days free of the stay to day", dataset$free_to), part$FREEDY[!is.na(part$FREEDY)])
     share(analysis, where("free", paste0("Dead by day ", dataset$free_to, ": no free day")), sum(part$FREEDTH == "Y"), length(members))

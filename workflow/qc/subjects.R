@@ -65,6 +65,8 @@ derive_subjects <- function(study) {
   adsl <- data.frame(USUBJID = ids)
   dm <- clean(study, "dm")
   adsl$ARMCD <- dm$ARMCD
+  arms <- stats::setNames(vapply(protocol$arms, function(arm) arm$label, ""), vapply(protocol$arms, function(arm) arm$id, ""))
+  adsl$ARM <- unname(arms[dm$ARMCD])
   study$milestones <- list()
   for (milestone in protocol$milestones) {
     dates <- milestone_dates(study, milestone, ids)

@@ -9,6 +9,7 @@ day_rank <- function(id) {
 # day on which an event counts: a partial date of something good counts as late as it can be, of death as early
 event_dates <- function(study, id) {
   dates <- study$milestones[[id]]
+  if (is.null(dates)) not_covered("event ", id, " of a derived dataset")
   if (day_rank(id) < 4) dates$low else dates$high
 }
 
@@ -94,6 +95,7 @@ counts <- function(analysis, group, part) {
 
 KINDS$kaplan_meier <- function(analysis) {
   spec <- analysis$spec
+  if (!is.null(spec$landmark)) not_covered("survival from a landmark")
   table <- analysed_times(analysis)
   parts <- groups(analysis)
   for (group in names(parts)) {
@@ -148,6 +150,7 @@ restricted_mean <- function(analysis, group, fit, time, spec) {
 }
 
 KINDS$logrank <- function(analysis) {
+  if (is.null(analysis$spec$by)) not_covered("log-rank test of no groups")
   table <- analysed_times(analysis)
   table <- table[!is.na(table$AVAL), , drop = FALSE]
   levels <- names(groups(analysis)); levels <- levels[levels != "Overall"]
@@ -173,7 +176,7 @@ KINDS$logrank <- function(analysis) {
 PRECISE <- coxph.control(eps = 1e-12, toler.chol = 1e-14, iter.max = 100)
 
 # list(matrix, term, category) of model columns; factors against their first level
-model_columns <- function(study, table, terms) {
+model_columns <- function(study, table, terms, reference = list()) {
   columns <- list(); term <- character(0); category <- character(0)
   for (name in terms) {
     value <- table[[name]]
@@ -181,6 +184,7 @@ model_columns <- function(study, table, terms) {
       columns <- c(columns, list(value)); term <- c(term, name); category <- c(category, NA)
     } else {
       levels <- level_order(study, name); levels <- levels[levels %in% value]
+      if (!is.null(reference[[name]])) levels <- c(reference[[name]], setdiff(levels, reference[[name]]))
       for (level in levels[-1]) {
         columns <- c(columns, list(ifelse(is.na(value), NA, as.numeric(value == level))))
         term <- c(term, name); category <- c(category, paste(level, "vs", levels[1]))
@@ -219,7 +223,7 @@ KINDS$cox <- function(analysis) {
     table <- split_at(table, exposure$name, milestone_time(study, exposure$milestone, table), exposure$switches)
     terms <- c(terms, exposure$name)
   }
-  design <- model_columns(study, table, terms)
+  design <- model_columns(study, table, terms, spec$reference)
   x <- design$matrix
   stratum <- if (length(spec$strata)) interaction(table[texts(spec$strata)], drop = TRUE) else rep(1, nrow(table))
   y <- if (all(table$start == 0)) Surv(table$stop, table$status) else Surv(table$start, table$stop, table$status)
