@@ -95,3 +95,14 @@ def test_two_codes_with_one_word_are_two_lines() -> None:
     words = {("category", code): "Died" for code in ("died_treated", "died_untreated")}
     made = table(lines, "flow", words)
     assert [(labels, cells[0].text) for labels, cells in made.body] == [(["Died"], "20"), (["Died"], "1")]
+
+
+def test_notes_that_differ_in_one_number_are_one() -> None:
+    lines = [
+        row("n", n, parameter=f"P{n}", visit=visit, note=f"median of {n} pair(s) in range")
+        for n in (2, 5, 9, 11)
+        for visit in ("D1", "D7")
+    ]
+    assert table(lines, "describe_by_visit", {}).notes == ["Median of 2 to 11 pair(s) in range"]
+    two = table(lines[:4], "describe_by_visit", {}).notes
+    assert two == ["P2, D1; P2, D7: median of 2 pair(s) in range", "P5, D1; P5, D7: median of 5 pair(s) in range"]

@@ -17,6 +17,8 @@ TOKEN = re.compile(r"\{(\w+)\}")
 NOT_DONE = "not implemented"
 MEASURED = ("parameter", "variable")
 SYMBOL = re.compile(r"[A-Z]{2}: ")
+NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
+PLACE = "\0"
 MOST_LINES = 3
 """A note of more lines than this does not name them."""
 
@@ -118,13 +120,29 @@ def _notes(cells: Mapping[tuple[Line, str], Mapping[str, Row]]) -> list[str]:
                 lines = where.setdefault(note, [])
                 lines += [place] if place not in lines else []
     shown = []
-    for note, lines in where.items():
+    for note, lines in _one_number(where).items():
         if any(other.endswith(f": {note}") or other.startswith(f"{note};") for other in where):
             continue
         named = len(lines) <= MOST_LINES and len(lines) < len(cells) and all(lines) and not SYMBOL.match(note)
         words = f"{'; '.join(lines)}: {note}" if named else note
         shown.append(words[0].upper() + words[1:])
     return shown
+
+
+def _one_number(where: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Notes that differ in one number only, if they are many, as one note with the least and the greatest number."""
+    alike: dict[str, list[str]] = {}
+    for note in where:
+        alike.setdefault(NUMBER.sub(PLACE, note), []).append(note)
+    found: dict[str, list[str]] = {}
+    for pattern, notes in alike.items():
+        if len(notes) <= MOST_LINES or pattern.count(PLACE) != 1:
+            found |= {note: where[note] for note in notes}
+            continue
+        numbers = sorted(int(NUMBER.findall(note)[0]) for note in notes)
+        places = list(dict.fromkeys(place for note in notes for place in where[note]))
+        found[pattern.replace(PLACE, f"{numbers[0]} to {numbers[-1]}")] = places
+    return found
 
 
 def _title(dimension: str, shell: Shell, dimensions: list[str]) -> str:
