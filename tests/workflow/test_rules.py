@@ -14,7 +14,9 @@ RULES = {name: body for path in RULE_FILES for name, body in BLOCK.findall(path.
 
 
 def test_rules_are_found() -> None:
-    assert {"ingest", "clean", "checks", "derive", "analyse", "stack", "figures", "report", "index", "qc_r"} <= set(RULES)
+    assert {"ingest", "clean", "checks", "derive", "analyse", "stack", "figures", "report", "index", "qc_r"} <= set(
+        RULES
+    )
 
 
 @pytest.mark.parametrize("rule", RULES)
