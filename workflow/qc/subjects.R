@@ -183,7 +183,8 @@ baseline_levels <- function(analysis, where, values, levels) {
   if (!length(levels)) levels <- sort(unique(values[!is.na(values)]))
   known <- sum(!is.na(values))
   for (level in levels) share(analysis, c(where, list(category = level)), sum(values %in% level), known)
-  if (known < length(values)) {
+  all <- if (is.null(where$variable)) values else analysis$subjects[[where$variable]]
+  if (anyNA(values) || anyNA(all)) {
     share(analysis, c(where, list(category = "Missing")), length(values) - known, length(values))
   }
 }

@@ -34,6 +34,12 @@ composite_failures <- function(study, outcome) {
   vapply(chosen, function(event) event$milestone, "")
 }
 
+member_of_any <- function(study, populations) {
+  member <- rep(FALSE, length(study$ids))
+  for (id in texts(populations)) member <- member | in_population(study, id)
+  member
+}
+
 # data.frame per patient: USUBJID, STARTDT, ADT, AVAL, CNSR, EVENT
 time_to_event <- function(study, outcome) {
   endpoint <- outcome$endpoint
@@ -63,6 +69,10 @@ time_to_event <- function(study, outcome) {
     USUBJID = study$ids, STARTDT = ifelse(exact, origin$low, NA), ADT = ifelse(is.na(origin$low), NA, day),
     AVAL = ifelse(exact, day - origin$low, NA),
     CNSR = ifelse(!happened, 1, ifelse(event %in% names$event, 0, 1 + competing)), EVENT = ifelse(happened, event, NA))
+  lost <- !is.na(table$CNSR) & table$CNSR == 1 & is.finite(limit) & !is.na(day) & day < limit
+  as_event <- lost & member_of_any(study, endpoint$lost_event); as_free <- lost & member_of_any(study, endpoint$lost_free)
+  table$CNSR[as_event] <- 0; table$EVENT[as_event] <- "lost_before_horizon"
+  table$ADT[as_free] <- limit[as_free]; table$AVAL[as_free] <- (limit - origin$low)[as_free]
   # an end before the origin is an error of the data that no rule can mend
   wrong <- !is.na(table$AVAL) & table$AVAL < 0
   table$AVAL[wrong] <- NA; table$ADT[is.na(table$AVAL)] <- NA
@@ -109,9 +119,9 @@ KINDS$kaplan_meier <- function(analysis) {
     times <- unlist(spec$at)
     survival_at(analysis, group, fit, part$AVAL, status, times)
     for (p in unlist(spec$quantiles)) {
-      q <- quantile(fit, 1 - p)
+      q <- quantile(fit, p)
       if (p == .5) emit(analysis, list(group = group, term = "Median"), median = q$quantile, lower = q$lower, upper = q$upper)
-      else emit(analysis, list(group = group, term = paste("Quantile", 100 * (1 - p), "%")), quantile = q$quantile,
+      else emit(analysis, list(group = group, term = paste("Quantile", 100 * p, "%")), quantile = q$quantile,
                 lower = q$lower, upper = q$upper)
     }
     if (!is.null(spec$rmst)) restricted_mean(analysis, group, fit, part$AVAL, spec)
@@ -154,8 +164,9 @@ KINDS$logrank <- function(analysis) {
   table <- analysed_times(analysis)
   table <- table[!is.na(table$AVAL), , drop = FALSE]
   levels <- names(groups(analysis)); levels <- levels[levels != "Overall"]
-  by <- factor(table[[analysis$spec$by]], levels)
   strata <- texts(analysis$spec$strata)
+  table <- table[stats::complete.cases(table[c(analysis$spec$by, strata)]), , drop = FALSE]
+  by <- factor(table[[analysis$spec$by]], levels)
   status <- as.numeric(table$CNSR == 0)
   label <- paste(c("Log-rank test", if (length(strata)) c("stratified by", paste(vapply(strata, function(name) label_of(analysis$study, name), ""), collapse = ", "))), collapse = " ")
   test <- if (length(strata)) {
@@ -266,7 +277,7 @@ split_at <- function(table, name, when, switches) {
 KINDS$fine_gray <- function(analysis) {
   table <- analysed_times(analysis)
   table <- table[!is.na(table$AVAL) & stats::complete.cases(table[texts(analysis$spec$terms)]), , drop = FALSE]
-  design <- model_columns(analysis$study, table, texts(analysis$spec$terms))
+  design <- model_columns(analysis$study, table, texts(analysis$spec$terms), analysis$spec$reference)
   code <- ifelse(table$CNSR == 1, 0, ifelse(table$CNSR == 0, 1, 2))
   fit <- crr(table$AVAL, code, design$matrix, gtol = 1e-10, maxiter = 50)
   coefficients_of(analysis, design, unname(fit$coef), sqrt(diag(fit$var)))
