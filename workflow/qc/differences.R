@@ -1,0 +1,38 @@
+# Difference of survival or incidence between groups at fixed times, test of complementary log-log transforms (Klein 2007).
+
+KINDS$difference_at_time <- function(analysis) {
+  spec <- analysis$spec
+  table <- analysed_times(analysis)
+  table <- table[!is.na(table$AVAL), , drop = FALSE]
+  levels <- level_order(analysis$study, spec$by)
+  reference <- spec$reference %or% levels[length(levels)]
+  for (level in setdiff(levels, reference)) for (time in unlist(spec$at)) {
+    parts <- lapply(c(level, reference), function(name) table[table[[spec$by]] %in% name, , drop = FALSE])
+    one_difference(analysis, list(group = level, comparator = reference, time = time), parts, time)
+  }
+}
+
+# list(free, error): probability of being free of the event, and the standard error
+free_at <- function(spec, part, time) {
+  if (spec$of == "incidence") {
+    code <- ifelse(part$CNSR == 1, 0, ifelse(part$CNSR == 0, 1, part$CNSR))
+    at <- incidence_at(part$AVAL, code, 1, time)
+    return(list(free = 1 - at$cif, error = at$error))
+  }
+  fit <- summary(survfit(Surv(part$AVAL, as.numeric(part$CNSR == 0)) ~ 1), times = time, extend = TRUE)
+  list(free = fit$surv, error = fit$std.err)
+}
+
+one_difference <- function(analysis, where, parts, time) {
+  spec <- analysis$spec
+  a <- free_at(spec, parts[[1]], time); b <- free_at(spec, parts[[2]], time)
+  sign <- if (spec$of == "incidence") -1 else 1
+  difference <- sign * (a$free - b$free); error <- sqrt(a$error^2 + b$error^2)
+  z <- stats::qnorm((1 + spec$conf_level) / 2)
+  scaled <- function(x) (x$error / (x$free * log(x$free)))^2
+  chi <- (log(-log(a$free)) - log(-log(b$free)))^2 / (scaled(a) + scaled(b))
+  both <- rbind(parts[[1]], parts[[2]])
+  emit(analysis, where, difference = difference, std_err = error, lower = difference - z * error, upper = difference + z * error,
+       chi_square = chi, p = stats::pchisq(chi, 1, lower.tail = FALSE), n = nrow(both),
+       cum_events = sum(both$AVAL <= time & both$CNSR == 0))
+}
