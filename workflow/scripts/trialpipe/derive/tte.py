@@ -96,7 +96,8 @@ def event_time(subject: Subject, endpoint: TimeToEvent, protocol: Protocol, stra
     ignored = set(composite)  # such an event before the origin is no event during follow-up
     early = [m for m in found if m.high < origin and m.milestone not in ignored]
     if early:
-        return _void(origin, f"{early[0].milestone} {origin - early[0].high} day(s) before {endpoint.origin}")
+        what, start = (milestone_label(protocol, name) for name in (early[0].milestone, endpoint.origin))
+        return _void(origin, f"{what} {origin - early[0].high} day(s) before {start}")
     found = [_from_origin(m, origin) for m in found if m.high >= origin]
     time = _first_event(found, codes, origin, endpoint, protocol)
     if time is None:
