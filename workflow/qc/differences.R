@@ -36,3 +36,18 @@ one_difference <- function(analysis, where, parts, time) {
        chi_square = chi, p = stats::pchisq(chi, 1, lower.tail = FALSE), n = nrow(both),
        cum_events = sum(both$AVAL <= time & both$CNSR == 0))
 }
+
+# patients by the event that ended their time, by censoring, and without a time
+KINDS$first_events <- function(analysis) {
+  table <- analysed_times(analysis)
+  names <- endpoint_events(analysis$outcome$endpoint)
+  possible <- unique(c(names$event, names$competing, table$EVENT[!is.na(table$EVENT)]))
+  parts <- groups(analysis)
+  for (group in names(parts)) {
+    part <- table[table$USUBJID %in% parts[[group]], , drop = FALSE]
+    where <- function(category) list(group = group, category = category)
+    for (event in possible) share(analysis, where(event), sum(part$EVENT %in% event), length(parts[[group]]))
+    share(analysis, where("Censored"), sum(part$CNSR %in% 1), length(parts[[group]]))
+    if (anyNA(table$AVAL)) share(analysis, where("No time"), sum(is.na(part$AVAL)), length(parts[[group]]))
+  }
+}

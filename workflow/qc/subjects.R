@@ -165,7 +165,8 @@ reached <- function(study, id, before) {
 KINDS$baseline <- function(analysis) {
   parts <- groups(analysis)
   for (item in analysis$spec$items) for (group in names(parts)) {
-    if (is.null(item$variable)) baseline_finding(analysis, item, group, parts[[group]])
+    # an item whose data have no second derivation leaves the others
+    if (is.null(item$variable)) tryCatch(baseline_finding(analysis, item, group, parts[[group]]), not_covered = function(condition) NULL)
     else baseline_variable(analysis, item$variable, group, parts[[group]])
   }
 }
