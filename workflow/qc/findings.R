@@ -173,7 +173,8 @@ censored_quantile <- function(part, p) {
     middle <- part[order[ceiling(n / 2)], ]
     return(if (middle$CENS == "left") middle$LLOQ else plain(bound_of(part)))
   }
-  if (ordered_by_limits(part)) return(plain(bound_of(part)))
+  # where nothing is in range, all that is known of the largest value is that no limit is below it
+  if (ordered_by_limits(part) || (p == 1 && all(below))) return(plain(bound_of(part)))
   fit <- turnbull_values(part)
   step_quantile(fit$x, fit$cumulated, p, 1e-7)
 }
