@@ -173,7 +173,7 @@ censored_quantile <- function(part, p) {
     middle <- part[order[ceiling(n / 2)], ]
     return(if (middle$CENS == "left") middle$LLOQ else plain(bound_of(part)))
   }
-  # where nothing is in range, all that is known of the largest value is that no limit is below it
+  # where nothing is in range, the largest value is only known to be below the largest limit
   if (ordered_by_limits(part) || (p == 1 && all(below))) return(plain(bound_of(part)))
   fit <- turnbull_values(part)
   step_quantile(fit$x, fit$cumulated, p, 1e-7)
