@@ -93,6 +93,27 @@ def test_type_of_sample(sample: str, dose: str | None, hours: float | None, kind
     assert pd.isna(row["TSLD"]) if hours is None else row["TSLD"] == pytest.approx(hours)
 
 
+def test_a_trough_and_a_peak_of_one_visit_are_both_analysed() -> None:
+    """Among all samples D7 has one record; among troughs and among peaks one each, of two peaks the earlier."""
+    table = run(
+        [
+            ("PLASMA", "2024-05-02T07:00", 1, "2024-05-01T20:00"),
+            ("PLASMA", "2024-05-02T09:30", 2, "2024-05-02T08:00"),
+            ("PLASMA", "2024-05-09T07:30", 3, "2024-05-08T20:00"),
+            ("PLASMA", "2024-05-09T09:30", 4, "2024-05-09T08:00"),
+            ("PLASMA", "2024-05-09T10:30", 5, "2024-05-09T08:00"),
+        ]
+    )
+    flags = {row.AVAL: (row.AVISIT, row.SAMPTYPE, row.ANL01FL, row.ANL02FL) for row in table.itertuples()}
+    assert flags == {
+        1: ("D0", "TROUGH", "Y", "Y"),
+        2: ("D0", "PEAK", None, "Y"),
+        3: ("D7", "TROUGH", "Y", "Y"),
+        4: ("D7", "PEAK", None, "Y"),
+        5: ("D7", "PEAK", None, None),
+    }
+
+
 def ratio(*samples: tuple[str, str, object]) -> list[tuple[float | None, str, float | None]]:
     found = run([(*sample, None) for sample in samples])
     rows = found[found["PARAMCD"] == "RATIO"]

@@ -19,6 +19,7 @@ from trialpipe.config.protocol import Protocol
 OVERALL = "Overall"
 MISSING = "Missing"
 PRIMARY = "primary"
+TYPE = "SAMPTYPE"
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,9 @@ def build(
     if "SCENARIO" in data.columns:
         data = data[(data["PARAMCD"] == outcome.paramcd) & (data["SCENARIO"] == scenario)]
     data = matching(data, analysis.where)
+    if TYPE in analysis.where:
+        # each type of sample has its own record analysed at a visit
+        data = data.assign(ANL01FL=data["ANL02FL"])
     levels = split(subjects, analysis.by, protocol)
     return Context(protocol, outcome, analysis, scenario, dataset, population, subjects, data, levels, datasets, store)
 

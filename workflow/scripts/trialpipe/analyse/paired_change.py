@@ -125,4 +125,5 @@ def gap(base: Reading, late: Reading, ratio: bool) -> float:
     else:
         return 0.0
     size = math.log2(apart[1] / apart[0]) if ratio else apart[1] - apart[0]
-    return sign * max(size, math.ulp(0.0))
+    # 12 digits: 38.1 - 37.2 and 37.8 - 36.9 are one size, and tie in ranks
+    return sign * max(float(f"{size:.12g}"), math.ulp(0.0))

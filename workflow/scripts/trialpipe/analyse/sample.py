@@ -100,23 +100,36 @@ def _quantile(values: Sample, p: float) -> Value:
     # at least half below: the smallest limit that half of the values are known to lie under, or the median of all upper
     # bounds where that says more (limits differ by dilution)
     if p == 0.5 and 2 * len(values.below) >= values.n:
-        upper = np.concatenate([values.below, values.exact, np.full(len(values.above), math.inf)])
+        upper = _uppers(values)
         limits = [limit for limit in np.sort(values.below) if 2 * (upper <= limit).sum() >= values.n]
-        return Bounded(min(float(limits[0]), describe.quantile(upper, 0.5)), "<")
+        return Bounded(min(float(limits[0]), _percentile(upper, 0.5)), "<")
     return _ranked(values, p) if values.ordered else _turnbull(values, p)
 
 
+def _uppers(values: Sample) -> np.ndarray:
+    """The greatest number each value can be."""
+    return np.concatenate([values.below, values.exact, np.full(len(values.above), math.inf)])
+
+
+def _percentile(values: np.ndarray, p: float) -> float:
+    """``describe.quantile`` of numbers of which some are infinite (one sign only)."""
+    rank = describe.quantile(np.arange(1, len(values) + 1, dtype=float), p)
+    ordered = np.sort(values)
+    return float((ordered[math.floor(rank) - 1] + ordered[math.ceil(rank) - 1]) / 2)
+
+
 def _ranked(values: Sample, p: float) -> Value:
-    """Quantile among ranked values; one that falls on a value outside the range is its bound."""
-    rank = describe.quantile(np.arange(1, values.n + 1, dtype=float), p)
-    first, last = math.floor(rank), math.ceil(rank)
-    if first <= len(values.below):
-        return Bounded(float(values.below.max()), "<")
-    if last > len(values.below) + len(values.exact):
-        return Bounded(float(values.above.min()), ">")
-    ordered = np.sort(values.exact)
-    low, high = ordered[first - len(values.below) - 1], ordered[last - len(values.below) - 1]
-    return float((low + high) / 2)
+    """Quantile among ranked values, or the bound that is sure whatever those outside the range are.
+
+    The mean of a value below its limit and one above another has no bound: no value.
+    """
+    low = _percentile(np.concatenate([np.full(len(values.below), -math.inf), values.exact, values.above]), p)
+    high = _percentile(_uppers(values), p)
+    if math.isinf(low) and math.isinf(high):
+        return Undefined(NOT_ESTIMABLE, "between a value below its limit and one above another")
+    if math.isinf(low):
+        return Bounded(high, "<")
+    return Bounded(low, ">") if math.isinf(high) else low
 
 
 def _turnbull(values: Sample, p: float) -> Value:
@@ -127,7 +140,8 @@ def _turnbull(values: Sample, p: float) -> Value:
     right = np.concatenate([values.exact, values.below, np.full(len(values.above), math.inf)])
     low, high = turnbull(left, right).quantile(p)
     if math.isinf(low):
-        return Bounded(high, "<")
+        # what is sure whatever the values below are can say more than the estimate's interval
+        return Bounded(min(high, _percentile(_uppers(values), p)), "<")
     if math.isinf(high):
         return Bounded(low, ">")
     return float(low) if low == high else Undefined(NOT_ESTIMABLE, f"between {low:g} and {high:g}")

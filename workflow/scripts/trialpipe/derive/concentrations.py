@@ -1,6 +1,7 @@
 """ADPC: concentrations by visit, hours since the dose before the sample, and ratios of paired samples.
 
 A sample is typed by the hours between the dose before it and its own clock time; without both times it is ``UNKNOWN``.
+A trough and a peak of one visit are both analysed: ``ANL01FL`` chooses among all samples, ``ANL02FL`` within a type.
 A ratio needs two samples of a patient that are at most so many minutes apart, the nearest of several (ties: the
 earlier), in one unit. A numerator below (above) its limit makes the ratio left (right) censored at limit over
 denominator; a denominator outside its limits makes no ratio.
@@ -15,14 +16,16 @@ import pandas as pd
 from trialpipe.config.datasets import ConcentrationsDataset, PairedRatio, SampleTiming
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
-from trialpipe.derive import days, findings
+from trialpipe.derive import days, findings, windows
 from trialpipe.derive.records import tail
+from trialpipe.derive.subjects import subjects
 from trialpipe.io.contracts import Column, Contract
 from trialpipe.io.sdtm import date_columns
 
 CONTRACT: Contract = findings.CONTRACT.with_columns(
     Column("TSLD", "float", "Hours since the dose before the sample"),
     Column("SAMPTYPE", "text", "TROUGH, PEAK, OTHER or UNKNOWN (no clock time of dose or sample)"),
+    Column("ANL02FL", "text", "Y: the record analysed for its parameter and visit among samples of its type"),
 )
 OTHER, UNKNOWN = "OTHER", "UNKNOWN"
 Row = dict[str, object]
@@ -44,6 +47,7 @@ def run(
     for row in rows:
         hours = _hours(doses.get(_source(row)), row["ADTM"])
         row.update(TSLD=hours, SAMPTYPE=_type(hours, spec.timing))
+    _flag_types(rows, spec, protocol, derived["adsl"])
     made = [found for ratio in spec.ratios for found in _ratios(spec.id, ratio, rows)]
     return days.frame([*rows, *made], CONTRACT)
 
@@ -74,6 +78,25 @@ def _type(hours: float | None, timing: Iterable[SampleTiming]) -> str:
     if hours is None:
         return UNKNOWN
     return next((t.type for t in timing if t.from_hours <= hours <= t.to_hours), OTHER)
+
+
+def _flag_types(rows: Sequence[Row], spec: ConcentrationsDataset, protocol: Protocol, adsl: pd.DataFrame) -> None:
+    """Mark the row analysed per patient, parameter, visit and type, chosen as among all samples of the visit."""
+    visits = windows.visit_set(protocol, spec.visits)
+    people = {subject.usubjid: subject for subject in subjects(adsl, protocol)}
+    groups: dict[tuple[object, ...], dict[windows.Point, Row]] = {}
+    for row in rows:
+        day = days.day(row["ADT"])
+        if row["AVISIT"] is not None and day is not None:
+            clock = row["ADTM"]
+            time = clock.strftime("%H:%M") if isinstance(clock, pd.Timestamp) and not pd.isna(clock) else None
+            key = (row["USUBJID"], row["PARAMCD"], row["AVISIT"], row["SAMPTYPE"])
+            groups.setdefault(key, {})[windows.Point(day, time, _source(row))] = row
+    for (usubjid, _, label, _), own in groups.items():
+        subject = people[str(usubjid)]
+        place = next(p for p in windows.places(subject, visits, protocol) if p.visit.label == label)
+        origin = subject.moment(protocol.time.origin)
+        own[windows.pick(list(own), place, origin, protocol.time.day_start)]["ANL02FL"] = "Y"
 
 
 def _ratios(dataset: str, ratio: PairedRatio, rows: Sequence[Row]) -> Iterable[Row]:
