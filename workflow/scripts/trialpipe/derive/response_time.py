@@ -91,7 +91,7 @@ def _row(
         "RIGHT": None,
         "from": [visit.row_id for visit in seen] or [subject.row_id],
     }
-    event = _competing(dated, subject, competing, before=first)
+    event = _competing(dated, subject, zero, competing, before=first)
     if event is not None:
         moment, place = event
         left = [visit for visit in without if visit.day <= _day(moment)]
@@ -110,10 +110,13 @@ def _row(
 
 
 def _competing(
-    dated: list[Place], subject: Subject, competing: tuple[str, ...], before: Seen | None
+    dated: list[Place], subject: Subject, zero: int, competing: tuple[str, ...], before: Seen | None
 ) -> tuple[Moment, Place] | None:
-    """The first competing event and the visit by which it is known; None if none, or not before the response."""
-    moments = [m for m in map(subject.moment, competing) if m is not None]
+    """The first competing event and the visit by which it is known; None if none, or not before the response.
+
+    An event recorded before the origin cannot be: it is a query, and competes with nothing.
+    """
+    moments = [m for m in map(subject.moment, competing) if m is not None and m.high >= zero]
     if not moments:
         return None
     moment = min(moments, key=lambda m: (_day(m), competing.index(m.milestone)))
