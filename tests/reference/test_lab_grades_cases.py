@@ -14,7 +14,15 @@ from helpers.reference import reference_case
 from trialpipe.derive.ctcae import Result, grade, measured, terms
 from trialpipe.derive.lab_grades import extremes
 
-UNITS = {"10^9/L": "10*9/L"}
+CRITERIA = {
+    "ctcv4": ("4.03", "SI", 288),
+    "ctcv5": ("5.0", "SI", 275),
+    "ctcv6": ("6.0", "SI", 301),
+    "ctcv4_uscv": ("4.03", "US", 140),
+    "ctcv5_uscv": ("5.0", "US", 122),
+    "ctcv6_uscv": ("6.0", "US", 128),
+}
+"""Criteria of the case to version, units and number of rows."""
 PARAMETERS = {
     "CREAT": "creatinine",
     "PLAT": "platelet",
@@ -36,39 +44,46 @@ def number(text: str) -> float | None:
     return float(text) if text else None
 
 
-def version_5() -> list[tuple[dict[str, str], str]]:
-    """Rows of version 5 in SI units with their grade; all of the case are read so that none is lost by its name."""
+@cache
+def cases() -> tuple[tuple[dict[str, str], str], ...]:
+    """All rows of the case with their grade."""
     folder = reference_case("scores", "ctcae_lab_grades_a")
     wanted = {row["row"]: row["grade"] for row in read(folder, "expected_grades.csv")}
     rows = read(folder, "rows.csv")
     assert len(rows) == len(wanted) == 1254
-    return [(row, wanted[row["row"]]) for row in rows if row["criteria"] == "ctcv5"]
+    return tuple((row, wanted[row["row"]]) for row in rows)
 
 
 @cache
-def known():
-    """Terms of version 5.0 by name in lower case."""
-    return {name.lower(): term for name, term in terms("5.0").items()}
+def known(version: str, units: str):
+    """Terms of a version by name in lower case."""
+    return {name.lower(): term for name, term in terms(version, units).items()}
 
 
-def graded(row: dict[str, str]) -> str:
-    term = known()[row["term"].lower()]
+def graded(row: dict[str, str], version: str, units: str) -> str:
+    term = known(version, units)[row["term"].lower()]
     assert term.direction == row["direction"]
     value = measured(number(row["aval"]), "none", None, None)
-    given = (number(row[name]) for name in ("anrlo", "anrhi", "base", "pchg"))
-    low, high, base, change = given
-    unit = UNITS.get(row["unit"], row["unit"]) or None
-    found, note = grade(term, Result(value, unit, low, high, base, change, row["bnrind"] == row["high_indicator"]))
+    low, high, base, change = (number(row[name]) for name in ("anrlo", "anrhi", "base", "pchg"))
+    marks = (row["bnrind"] == row["high_indicator"], row["bnrind"] == row["low_indicator"])
+    found, note = grade(term, Result(value, row["unit"] or None, low, high, base, change, *marks))
     assert (found is None) == (note is not None)
     return "" if found is None else str(found)
 
 
-def test_version_5_in_si_units():
-    rows = version_5()
-    assert len(rows) == 275
-    wrong = [(row, wanted, graded(row)) for row, wanted in rows if graded(row) != wanted]
+@pytest.mark.parametrize("criteria", CRITERIA)
+def test_grades_of_the_authors(criteria):
+    version, units, number_of_rows = CRITERIA[criteria]
+    rows = [(row, wanted) for row, wanted in cases() if row["criteria"] == criteria]
+    assert len(rows) == number_of_rows
+    wrong = [(row, wanted, found) for row, wanted in rows if (found := graded(row, version, units)) != wanted]
     assert wrong == []
     assert {wanted for _, wanted in rows} == {"", "0", "1", "2", "3", "4"}
+
+
+def test_no_row_of_the_case_is_left_out():
+    assert sum(rows for _, _, rows in CRITERIA.values()) == len(cases())
+    assert {row["criteria"] for row, _ in cases()} == set(CRITERIA)
 
 
 def test_worst_values_of_the_first_day():
@@ -109,7 +124,7 @@ def second(text: str) -> int:
     return int((datetime.fromisoformat(text) - datetime(1970, 1, 1)).total_seconds())
 
 
-@pytest.mark.parametrize("version", ["4.03", ""])
+@pytest.mark.parametrize("version", ["3.0", ""])
 def test_other_versions_are_refused(version):
-    with pytest.raises(Exception, match=r"is not in ctcae_v5_lab.csv - use one of 5.0"):
+    with pytest.raises(Exception, match=r"is not in ctcae_lab.csv - use one of 4.03, 5.0, 6.0"):
         terms(version)

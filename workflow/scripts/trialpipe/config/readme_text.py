@@ -85,7 +85,7 @@ TABLES = {
     "`checks.csv`": "data checks: rule, severity, domain, parameters",
     "`codelists.csv`": "code lists of several trials; one of the same id in `extracts.yaml` takes its place",
     "`criteria.yaml`": "diagnostic criteria and scores (HLH-2004, HScore and others)",
-    "`ctcae_v5_lab.csv`": "laboratory terms of CTCAE 5.0 in SI units",
+    "`ctcae_lab.csv`": "laboratory terms of CTCAE 4.03, 5.0 and 6.0, in SI and US conventional units",
     "`expression_scores.yaml`": "scores of gene expression, e.g. interferon",
     "`gvhd.yaml`": "staging and grading of graft-versus-host disease",
     "`privacy_rules.csv`": "what the pseudonymity gate removes",

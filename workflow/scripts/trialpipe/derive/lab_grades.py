@@ -44,6 +44,7 @@ class Baseline(NamedTuple):
 
     row_id: str
     value: float | None
+    lln: float | None
     uln: float | None
     moment: tuple[str, str]
 
@@ -60,7 +61,7 @@ def run(
     spec = next(d for d in protocol.datasets if d.id == dataset)
     assert isinstance(spec, LabGradesDataset)
     table = reference.get(TABLE)
-    known = terms(spec.version, table if isinstance(table, list) else None)
+    known = terms(spec.version, spec.units, table if isinstance(table, list) else None)
     for item in spec.terms:
         if item.term not in known:
             cure = f"use one of {', '.join(known)}"
@@ -106,7 +107,8 @@ def _baseline(records: pd.DataFrame) -> Baseline | None:
     if not own:
         return None
     record = own[0]
-    return Baseline(record["row_id"], _number(record["AVAL"]), _number(record["ANRHI"]), _moment(record))
+    value, lln, uln = (_number(record[name]) for name in ("AVAL", "ANRLO", "ANRHI"))
+    return Baseline(record["row_id"], value, lln, uln, _moment(record))
 
 
 def _row(
@@ -115,10 +117,11 @@ def _row(
     value, uln = _number(record["AVAL"]), _number(record["ANRHI"])
     was = None if base is None else base.value
     abnormal = base is not None and was is not None and base.uln is not None and was > base.uln
+    low = base is not None and was is not None and base.lln is not None and was < base.lln
     fall = None if value is None or not was else 100 * (value - was) / was
     where = measured(value, str(record["CENS"]), _number(record["LLOQ"]), _number(record["ULOQ"]))
     unit = record["AVALU"] if isinstance(record["AVALU"], str) else None
-    found, note = grade(term, Result(where, unit, _number(record["ANRLO"]), uln, was, fall, abnormal))
+    found, note = grade(term, Result(where, unit, _number(record["ANRLO"]), uln, was, fall, abnormal, low))
     row_id = str(record["row_id"])
     used = [base.row_id] if base is not None and term.uses_baseline else []
     time = _number(record["ATIME"])

@@ -16,7 +16,7 @@ CRITERIA = "criteria.yaml"
 GVHD = "gvhd.yaml"
 RESPONSE = "response_rules.yaml"
 SOFA = "sofa.yaml"
-CTCAE = "ctcae_v5_lab.csv"
+CTCAE = "ctcae_lab.csv"
 
 STRATEGIES = {
     "treatment_policy": "treatment policy (counted whatever happens after it)",
