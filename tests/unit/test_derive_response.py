@@ -204,8 +204,9 @@ FEVERISH = {**WELL, "TEMP": 38.0}
         ([(13, FEVERISH), (25, WELL)], {"conditioning": 26}, (13.0, 25.0, 27.0, 0, "response", "D28")),
         ([(13, FEVERISH), (27, FEVERISH)], {"death": 40}, (27.0, None, 27.0, 1, None, None)),
         ([], {"death": 0}, (0.0, None, 13.0, 2, "death", None)),
-        # a death recorded before the first dose cannot be
+        # a death recorded before the first dose is misdated: a response assessed later stands
         ([(13, WELL)], {"death": -30}, (0.0, 13.0, 13.0, 0, "response", "D14")),
+        ([(13, FEVERISH)], {"death": -30}, (0.0, None, 13.0, 2, "death", None)),
     ],
 )
 def test_time_to_response(records, events, expected):

@@ -114,9 +114,10 @@ def _competing(
 ) -> tuple[Moment, Place] | None:
     """The first competing event and the visit by which it is known; None if none, or not before the response.
 
-    An event recorded before the origin cannot be: it is a query, and competes with nothing.
+    An event recorded before the origin is a wrong date (and a query): a response assessed later stands, and without one
+    the event competes at the first visit.
     """
-    moments = [m for m in map(subject.moment, competing) if m is not None and m.high >= zero]
+    moments = [m for m in map(subject.moment, competing) if m is not None and (before is None or m.high >= zero)]
     if not moments:
         return None
     moment = min(moments, key=lambda m: (_day(m), competing.index(m.milestone)))
