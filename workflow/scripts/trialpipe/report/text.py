@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from trialpipe.config.datasets import Dataset
@@ -122,13 +123,13 @@ def parameters(dataset: Dataset) -> dict[str, str]:
         codes = {row["term"]: row["code"] for row in rows(CTCAE) if row["version"] == dataset.version}
         return {codes[item.term]: f"{item.term}, grade" for item in dataset.terms if item.term in codes}
     if dataset.kind == "sofa":
-        entry = next(e for e in load(REFERENCE / SOFA, SOFA).data["definitions"] if e["id"] == dataset.definition)
+        entry = _entries(SOFA, "definitions")[dataset.definition]
         return {item["code"]: item["label"] for item in (*entry["components"], *entry["totals"])}
     if dataset.kind == "criteria":
-        known = {entry["id"]: entry for entry in load(REFERENCE / CRITERIA, CRITERIA).data["definitions"]}
+        known = _entries(CRITERIA, "definitions")
         return {code: label for name in dataset.definitions for code, label in _criteria(name, known).items()}
     if dataset.kind == "gvhd":
-        known = {entry["id"]: entry for entry in load(REFERENCE / GVHD, GVHD).data["systems"]}
+        known = _entries(GVHD, "systems")
         return {code: label for name in dataset.systems for code, label in _gvhd(known[name]).items()}
     if dataset.kind == "exposure":
         name = dataset.name
@@ -143,9 +144,15 @@ def parameters(dataset: Dataset) -> dict[str, str]:
     return {}
 
 
+@cache
+def _entries(table: str, part: str) -> dict[str, Any]:
+    """Entries of one part of a reference table by id."""
+    return {entry["id"]: entry for entry in load(REFERENCE / table, table).data[part]}
+
+
 def _levels(levels: tuple[str, ...]) -> dict[str, str]:
     """Words for response levels, and for all of them together; CR and PR, which rule-sets call differently, stay."""
-    rule_sets = load(REFERENCE / RESPONSE, RESPONSE).data["rule_sets"]
+    rule_sets = _entries(RESPONSE, "rule_sets").values()
     known = {level["code"]: level["label"] for entry in rule_sets for level in entry["levels"]}
     words = [code if code in ("CR", "PR") else known.get(code, code) for code in levels]
     joined = " or ".join(word if place == 0 or word.isupper() else word.lower() for place, word in enumerate(words))
