@@ -55,5 +55,10 @@ onstart:
     forget_failures()
 
 
+onsuccess:
+    release_timers()
+
+
 onerror:
+    release_timers()
     atexit.register(print_failures)

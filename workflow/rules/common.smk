@@ -4,6 +4,7 @@ import atexit
 import os
 import shlex
 import sys
+import threading
 from pathlib import Path
 
 BASE = Path(workflow.basedir)
@@ -42,6 +43,13 @@ except (ConfigError, DataError) as error:
     message = str(error) if str(error).startswith("ERROR") else f"ERROR {error}"
     atexit.register(print, message, file=sys.stderr)  # so that it is the last thing on screen
     raise WorkflowError("configuration or extracts cannot be used") from None
+
+
+def release_timers():
+    """End the timers of the scheduler's rate limit, which would hold a finished run for their time span."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
 
 
 wildcard_constraints:
