@@ -37,13 +37,6 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/qc.smk"
 
 
-rule qc_all:
-    """Every trial against its second derivation in R: make qc."""
-    input:
-        collect("<results>/{trial}/qc.parquet", trial=TRIALS),
-    localrule: True
-
-
 rule clean_all:
     """Clean domains, queries and reconciliation of every trial."""
     input:

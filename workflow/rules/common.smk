@@ -4,7 +4,6 @@ import atexit
 import os
 import shlex
 import sys
-import threading
 from pathlib import Path
 
 BASE = Path(workflow.basedir)
@@ -30,7 +29,7 @@ from trialpipe.config import plan
 from trialpipe.config.errors import ConfigError
 from trialpipe.config.site import load_trials
 from trialpipe.io.errors import DataError
-from trialpipe.io.job import forget_failures, print_failures
+from trialpipe.io.job import forget_failures, print_failures, release_timers
 from trialpipe.provenance import identity
 from trialpipe.provenance.extracts import check_extracts
 
@@ -43,13 +42,6 @@ except (ConfigError, DataError) as error:
     message = str(error) if str(error).startswith("ERROR") else f"ERROR {error}"
     atexit.register(print, message, file=sys.stderr)  # so that it is the last thing on screen
     raise WorkflowError("configuration or extracts cannot be used") from None
-
-
-def release_timers():
-    """End the timers of the scheduler's rate limit, which would hold a finished run for their time span."""
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.cancel()
 
 
 wildcard_constraints:

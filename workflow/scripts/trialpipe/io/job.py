@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,3 +60,10 @@ def print_failures() -> None:
         # a job that was tried again says the same twice
         lines = dict.fromkeys(FAILURES.read_text(encoding="utf-8").splitlines())
         print(*lines, sep="\n", file=sys.stderr)
+
+
+def release_timers() -> None:
+    """End the timers of the scheduler's rate limit, which would hold a finished run for their time span."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.cancel()
