@@ -37,10 +37,10 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/qc.smk"
 
 
-rule clean_all:
-    """Clean domains, queries and reconciliation of every trial."""
+rule qc_all:
+    """Every trial against its second derivation in R: make qc."""
     input:
-        collect("<results>/{trial}/clean/queries.parquet", trial=TRIALS),
+        collect("<results>/{trial}/qc.parquet", trial=TRIALS),
     localrule: True
 
 

@@ -63,10 +63,3 @@ rule qc_compare:
         code=param("qc_compare", "code"),
     script:
         "../scripts/qc_compare.py"
-
-
-rule qc_all:
-    """Every trial against its second derivation in R: make qc."""
-    input:
-        collect("<results>/{trial}/qc.parquet", trial=TRIALS),
-    localrule: True
