@@ -147,3 +147,13 @@ def test_rows_in_are_kept_or_set_aside(case):
     for (domain, form), row in counts.iterrows():
         lines = case.clean.forms[form][["source_file", "source_sheet", "source_row"]].drop_duplicates()
         assert row["in"] == len(lines), (domain, form)
+
+
+DEFECTS = (
+    test_every_defect_that_changes_something_is_queried,
+    test_rule_named_by_the_truth_speaks,
+    test_hardly_a_query_without_a_defect,
+    test_what_cannot_be_read_is_null_and_flagged,
+    test_rows_in_are_kept_or_set_aside,
+)
+"""Checks of planted defects that hold in every trial."""

@@ -41,13 +41,6 @@ TESTS = {"CD3C": "CD3", "CD4C": "CD4", "CD8C": "CD8", "NKC": "NKCELL", "BC": "BC
 OUTCOME = {"RECOV": "RECOVERED", "NOTREC": "NOT RECOVERED", "FATAL": "FATAL"}
 CAUSE = {"TOX": "TOXICITY"}
 REASON = {"DONOR": "DONOR OR PRODUCT NOT AVAILABLE"}
-DEFECTS = (
-    shared.test_every_defect_that_changes_something_is_queried,
-    shared.test_rule_named_by_the_truth_speaks,
-    shared.test_hardly_a_query_without_a_defect,
-    shared.test_what_cannot_be_read_is_null_and_flagged,
-    shared.test_rows_in_are_kept_or_set_aside,
-)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +48,7 @@ def case() -> TruthCase:
     return committed("elit-aml01")
 
 
-@pytest.mark.parametrize("check", DEFECTS, ids=lambda check: check.__name__.removeprefix("test_"))
+@pytest.mark.parametrize("check", shared.DEFECTS, ids=lambda check: check.__name__.removeprefix("test_"))
 def test_defects(case, check):
     check(case)
 

@@ -17,6 +17,7 @@ from trialpipe.analyse.in_bands import inside
 from trialpipe.analyse.paired_change import Reading, gap, reading
 from trialpipe.config.analyses import Band
 from trialpipe.io import contracts
+from trialpipe.io.errors import DataError
 
 BDS = {"kind": "findings", "dataset": "adcyt"}
 VISITS = {
@@ -75,6 +76,21 @@ def test_description_without_censored_values() -> None:
     assert [one(results, s)["formatted"] for s in ("median", "min", "sd")] == ["4.25", "2.0", "2.496"]
     assert one(results, "median")["unit"] == "pg/mL"
     assert value(results, "alive") == 4
+
+
+def test_each_type_of_sample_has_its_own_analysed_record() -> None:
+    """A trough and a peak of one visit are described apart; both in one description would count a patient twice."""
+    frame = bds([("00", "D14", 2.0), ("01", "D14", 3.0), ("00", "D14", 8.0)])
+    frame["row_id"] = [f"adcyt:{i}" for i in range(3)]
+    frame["ANL01FL"], frame["ANL02FL"] = ["Y", "Y", None], "Y"
+    frame["SAMPTYPE"] = ["TROUGH", "TROUGH", "PEAK"]
+    data = {"adsl": adsl({"00": {}, "01": {}}), "adcyt": frame}
+    for types, median in (("TROUGH", 2.5), ("PEAK", 8.0)):
+        given = outcome("describe_by_visit", BDS, {"visits": ["D14"], "where": {"SAMPTYPE": types}})
+        assert value(run(given, data, protocol(**VISITS))[0], "median") == median
+    given = outcome("describe_by_visit", BDS, {"visits": ["D14"], "where": {"SAMPTYPE": ["TROUGH", "PEAK"]}})
+    with pytest.raises(DataError, match="several types of sample"):
+        run(given, data, protocol(**VISITS))
 
 
 def test_median_below_the_limit_is_printed_as_such() -> None:

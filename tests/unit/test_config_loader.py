@@ -15,10 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
+from trialpipe.config import yaml_strict
 from trialpipe.config.errors import MOST, ConfigError, Problem, did_you_mean, problem_at, validate
 from trialpipe.config.types import Duration, Flag, Id, OneOrMany, Probability, Strict, Text
 from trialpipe.config.yaml_strict import MAX_DEPTH, load, loads
 
+ROOT = Path(__file__).resolve().parents[2]
+FILES = sorted(path for folder in ("config", "resources") for path in (ROOT / folder).glob("**/*.yaml"))
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="lower-case name, e.g. first_dose")]
 
 
@@ -397,3 +400,11 @@ def test_no_heavy_imports() -> None:
     scripts = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
     done = subprocess.run([sys.executable, "-c", code], cwd=scripts, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_both_parsers_read_the_same(path):
+    """libyaml, which is fast, and the Python parser, which explains errors: data and line numbers."""
+    text = path.read_text(encoding="utf-8")
+    fast, slow = (yaml_strict._read(text, path.name, loader) for loader in (yaml.CSafeLoader, yaml.SafeLoader))
+    assert (fast.data, fast.marks, fast.key_marks) == (slow.data, slow.marks, slow.key_marks)

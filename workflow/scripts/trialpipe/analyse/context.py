@@ -15,6 +15,7 @@ from trialpipe.analyse.rows import DENOMINATOR, Behind, Manner, Place, Store
 from trialpipe.config.analyses import AnyAnalysis
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
+from trialpipe.io.errors import DataError
 
 OVERALL = "Overall"
 MISSING = "Missing"
@@ -170,10 +171,17 @@ def build(
         data = data[(data["PARAMCD"] == outcome.paramcd) & (data["SCENARIO"] == scenario)]
     data = matching(data, analysis.where)
     if TYPE in analysis.where:
-        # each type of sample has its own record analysed at a visit
-        data = data.assign(ANL01FL=data["ANL02FL"])
+        data = _within_type(data, outcome, analysis)
     levels = split(subjects, analysis.by, protocol)
     return Context(protocol, outcome, analysis, scenario, dataset, population, subjects, data, levels, datasets, store)
+
+
+def _within_type(data: pd.DataFrame, outcome: Outcome, analysis: AnyAnalysis) -> pd.DataFrame:
+    """Each type of sample has its own record analysed at a visit; of two types a patient would have two."""
+    if len(analysis.where[TYPE]) > 1:
+        item, value = f"outcome {outcome.id} where.{TYPE}", ", ".join(analysis.where[TYPE])
+        raise DataError("outcomes.yaml", None, item, value, "several types of sample", "write an analysis for each")
+    return data.assign(ANL01FL=data["ANL02FL"])
 
 
 def of_patients(frame: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
