@@ -16,7 +16,7 @@ SCRIPTS = REPO / "workflow" / "scripts"
 
 
 def digest(text: str) -> str:
-    return fp._digest(ast.parse(text))
+    return fp.facts(ast.parse(text)).digest
 
 
 def test_comments_docstrings_and_layout_do_not_count() -> None:
@@ -70,7 +70,9 @@ def test_every_third_party_import_of_the_library_has_a_known_distribution() -> N
     unknown = set()
     for path in SCRIPTS.rglob("*.py"):
         unknown |= {
-            n for n in fp._imports(ast.parse(path.read_text(encoding="utf-8")))[1] if n not in sys.stdlib_module_names
+            n
+            for n in fp.facts(ast.parse(path.read_text(encoding="utf-8"))).packages
+            if n not in sys.stdlib_module_names
         }
     assert unknown - {"snakemake", "markupsafe", "pydantic_core", "matplotlib"} <= set(fp.DISTRIBUTIONS)
 
