@@ -18,13 +18,20 @@ state_at_horizon <- function(study, outcome) {
   success <- ifelse(state %in% texts(endpoint$success), 1, 0)
   lost <- endpoint$lost
   success[state == "lost"] <- if (lost == "exclude") NA else if (lost == "success") 1 else 0
-  for (id in composite_failures(study, outcome)) {
-    when <- study$milestones[[id]]$low
-    success[!is.na(when) & when <= day] <- 0
-  }
+  success[failed_between(study, outcome, origin, day)] <- 0
   treated <- !is.na(origin)
   data.frame(USUBJID = study$ids, AVALC = ifelse(treated, state, NA), AVAL = ifelse(treated, success, NA),
              ADT = ifelse(treated, day, NA), ATIME = ifelse(treated & day >= origin, day - origin, NA))
+}
+
+# TRUE where an intercurrent event that counts as failure may lie between two days, both included
+failed_between <- function(study, outcome, from, to) {
+  failed <- rep(FALSE, length(study$ids))
+  for (id in composite_failures(study, outcome)) {
+    when <- study$milestones[[id]]
+    failed <- failed | (when$happened & when$high >= from & (is.na(when$low) | when$low <= to)) %in% TRUE
+  }
+  failed
 }
 
 STATES <- list(state_at_horizon = c("reached", "alive", "dead", "lost"), sofa_response = c("success", "no_decrease", "dead", "missing"))
@@ -35,7 +42,8 @@ outcome_states <- function(analysis) {
   key <- paste("state", analysis$outcome$id, analysis$scenario)
   if (!is.null(study$cache[[key]])) return(study$cache[[key]])
   kind <- analysis$outcome$endpoint$kind
-  table <- switch(kind, state_at_horizon = state_at_horizon(study, analysis$outcome), not_covered("endpoint kind ", kind))
+  table <- switch(kind, state_at_horizon = state_at_horizon(study, analysis$outcome),
+                  sofa_response = sofa_response(study, analysis$outcome), not_covered("endpoint kind ", kind))
   shown <- table; shown$ADT <- day_text(shown$ADT)
   keep_derived(study, analysis$outcome$endpoint$dataset, cbind(PARAMCD = analysis$outcome$paramcd, SCENARIO = analysis$scenario, shown))
   study$cache[[key]] <- table

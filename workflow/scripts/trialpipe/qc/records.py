@@ -11,6 +11,7 @@ RECORD_KEYS: dict[str, tuple[str, ...]] = {
     "adsl": ("USUBJID",),
     "time_to_event": ("PARAMCD", "SCENARIO", "USUBJID"),
     "state": ("PARAMCD", "SCENARIO", "USUBJID"),
+    "sofa": ("PARAMCD", "USUBJID", "ATIME"),
     "sofa_response": ("PARAMCD", "SCENARIO", "USUBJID"),
     "response_time": ("RULESET", "LEVEL", "USUBJID"),
     "response": ("RULESET", "PARAMCD", "AVISIT", "USUBJID"),
