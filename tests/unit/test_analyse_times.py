@@ -110,10 +110,12 @@ def test_levels_are_in_declared_order_and_missing_is_a_group() -> None:
 
 def test_left_truncation_enters_late_or_is_refused() -> None:
     data = {"adsl": people(3), "adtte": times([(5.0, 1), (7.0, 0), (8.0, 1)], entry=2.0)}
-    results, _ = run(outcome("kaplan_meier", DEATH, {"at": ["1 day", "5 days"]}), data)
-    assert value(results, "n_risk", time=1.0) == value(results, "n_risk", time=5.0) == 3
+    for kind, name, at_5 in (("kaplan_meier", "survival", 2 / 3), ("cumulative_incidence", "cif", 1 / 3)):
+        results, _ = run(outcome(kind, DEATH, {"at": ["1 day", "5 days"]}), data)
+        assert value(results, "n_risk", time=1.0) == 0  # nobody is under observation yet
+        assert value(results, "n_risk", time=5.0) == 3
+        assert value(results, name, time=5.0) == pytest.approx(at_5)
     for kind, analysis, statistic in (
-        ("cumulative_incidence", {"at": ["5 days"]}, "cif"),
         ("logrank", {"by": "ARMCD"}, "p"),
         ("fine_gray", {"terms": ["AGE"]}, "coef"),
     ):

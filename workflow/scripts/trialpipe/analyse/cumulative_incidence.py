@@ -10,11 +10,11 @@ import pandas as pd
 from trialpipe.analyse.context import OVERALL, Context, Group
 from trialpipe.analyse.formats import NOT_ESTIMABLE, Undefined, Value
 from trialpipe.analyse.rows import Manner
-from trialpipe.analyse.times import Times, causes, grouped, strata, times, why_missing
+from trialpipe.analyse.times import Times, at_risk, causes, grouped, strata, times, why_missing
 from trialpipe.config.analyses_survival import CumulativeIncidence
 from trialpipe.stats import competing
 
-_TRUNCATED = "left truncation is not implemented for cumulative incidence"
+_TRUNCATED = "left truncation is not implemented for Gray's test"
 
 
 def run(analysis: CumulativeIncidence, context: Context) -> list[dict[str, Any]]:
@@ -58,17 +58,17 @@ def _counts(context: Context, group: Group, seen: Times, known: dict[str, int]) 
 def _cause(
     analysis: CumulativeIncidence, context: Context, group: Group, seen: Times, cause: str, of: int
 ) -> list[dict[str, Any]]:
-    curve = competing.cumulative_incidence(seen.time, seen.cause, of, analysis.variance)
+    entry = seen.entry if seen.truncated else None
+    curve = competing.cumulative_incidence(seen.time, seen.cause, of, analysis.variance, entry)
+    late = ", patients at risk from their entry" if seen.truncated else ""
     manner = Manner(
-        method=f"Aalen-Johansen, {analysis.variance.capitalize()} variance, {analysis.conf_type} interval",
+        method=f"Aalen-Johansen, {analysis.variance.capitalize()} variance, {analysis.conf_type} interval{late}",
         conf_level=analysis.conf_level,
     )
     found: list[dict[str, Any]] = []
     days = [float(day) for day in analysis.at]
     for at in competing.at_times(curve, days, analysis.conf_level, analysis.conf_type):
         found += _at(context, group, seen, at, cause, of, manner)
-    if seen.truncated:
-        return found
     roles = {"n": context.behind(seen.frame), "event": context.behind(seen.frame[seen.cause == of])}
     for i, time in enumerate(curve.time):
         error = float(np.sqrt(curve.variance[i]))
@@ -99,13 +99,13 @@ def _at(
 ) -> list[dict[str, Any]]:
     estimates: dict[str, Value] = {"cif": at.cif, "std_err": at.std_err, "lower": at.lower, "upper": at.upper}
     note = f"no limits where the estimate is {at.cif:g}" if np.isnan(at.lower) and not np.isnan(at.cif) else None
-    if at.beyond or seen.truncated:
+    if at.beyond:
         note = "after the last observation" if len(seen.frame) else "no patient with a time"
-        note = _TRUNCATED if seen.truncated else note
         estimates = dict.fromkeys(estimates, Undefined(NOT_ESTIMABLE, note))
-    stats = estimates | {"n_risk": at.n_risk, "cum_events": at.cumulative_events}
+    risk = seen.frame[at_risk(seen, at.time)]
+    stats = estimates | {"n_risk": len(risk), "cum_events": at.cumulative_events}
     roles = {
-        "at_risk": context.behind(seen.frame[seen.time >= at.time]),
+        "at_risk": context.behind(risk),
         "event": context.behind(seen.frame[(seen.time <= at.time) & (seen.cause == of)]),
         "other": context.behind(seen.frame[(seen.time <= at.time) & (seen.cause > 0) & (seen.cause != of)]),
         "censored": context.behind(seen.frame[(seen.time < at.time) & (seen.cause == 0)]),

@@ -89,9 +89,8 @@ def _estimate(analysis: DifferenceAtTime, seen: Times, time: float) -> Estimate:
         curve = km.kaplan_meier(seen.time, seen.event, seen.entry, analysis.conf_level, "log-log")
         at = km.at_times(curve, [time])[0]
         return Estimate(at.survival, at.std_err, _why(seen, at.beyond))
-    if seen.truncated:
-        return Estimate(math.nan, math.nan, "left truncation is not implemented for incidences")
-    incidence = competing.cumulative_incidence(seen.time, seen.cause, EVENT, analysis.variance)
+    entry = seen.entry if seen.truncated else None
+    incidence = competing.cumulative_incidence(seen.time, seen.cause, EVENT, analysis.variance, entry)
     found = competing.at_times(incidence, [time], analysis.conf_level, "log-log")[0]
     return Estimate(found.cif, found.std_err, _why(seen, found.beyond))
 

@@ -10,7 +10,7 @@ from trialpipe.analyse.context import Context, Group
 from trialpipe.analyse.exposure import at_landmark
 from trialpipe.analyse.formats import NOT_ESTIMABLE, NOT_REACHED, Undefined, Value
 from trialpipe.analyse.rows import Manner, Roles
-from trialpipe.analyse.times import Times, times, why_missing
+from trialpipe.analyse.times import Times, at_risk, times, why_missing
 from trialpipe.config.analyses_survival import KaplanMeier
 from trialpipe.stats import km
 
@@ -110,14 +110,14 @@ def _follow_up(context: Context, group: Group, seen: Times, roles: Roles, conf_l
 
 def _at(context: Context, group: Group, seen: Times, at: km.AtTime, manner: Manner) -> list[dict[str, Any]]:
     early = seen.frame[(seen.time <= at.time) & (seen.event == 1)]
-    risk = seen.frame[(seen.time >= at.time) & ((seen.entry < at.time) | (seen.entry <= 0))]
+    risk = seen.frame[at_risk(seen, at.time)]
     left = seen.frame[(seen.time < at.time) & (seen.event == 0)]
     stats: dict[str, Value] = {
         "survival": at.survival,
         "std_err": at.std_err,
         "lower": at.lower,
         "upper": at.upper,
-        "n_risk": at.n_risk,
+        "n_risk": len(risk),
         "cum_events": at.cumulative_events,
     }
     note = f"no limits where the estimate is {at.survival:g}" if at.survival in (0.0, 1.0) else None

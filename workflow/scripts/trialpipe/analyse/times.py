@@ -54,6 +54,11 @@ def times(frame: pd.DataFrame) -> Times:
     return Times(known, frame[frame["AVAL"].isna()], known["AVAL"].to_numpy(dtype=float), cause, entry)
 
 
+def at_risk(seen: Times, time: float) -> np.ndarray:
+    """Which patients are at risk just before ``time``: still followed, and come under observation before it."""
+    return (seen.time >= time) & ((seen.entry < time) | (seen.entry <= 0))
+
+
 def why_missing(seen: Times) -> str | None:
     """Why patients have no time, in the words of the dataset; None if all have one."""
     if seen.missing.empty:

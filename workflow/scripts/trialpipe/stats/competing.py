@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trialpipe.stats.distributions import two_sided_z
-from trialpipe.stats.inputs import codes, merge_close, times
+from trialpipe.stats.inputs import codes, entries, merge_close, times
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,22 @@ class Incidence:
     n: int
 
 
-def cumulative_incidence(time: np.ndarray, cause: np.ndarray, of: int, variance: str = "aalen") -> Incidence:
+def cumulative_incidence(
+    time: np.ndarray, cause: np.ndarray, of: int, variance: str = "aalen", entry: np.ndarray | None = None
+) -> Incidence:
     """Aalen-Johansen estimate for cause ``of`` (Aalen and Johansen 1978); tied causes share one risk set.
 
     time >= 0; cause: 0 censored, 1, 2, ... causes. variance ``aalen``: the Aalen-type estimate of Gray's cmprsk;
-    ``jackknife``: infinitesimal jackknife of R's survfit. Raises ValueError on invalid times or an unknown variance.
+    ``jackknife``: infinitesimal jackknife of R's survfit. entry: times from which a subject is at risk (left
+    truncation), at risk on (entry, time]; an entry at 0 is no truncation. Raises ValueError on invalid times or an
+    unknown variance.
     """
     time = times(time)
     cause = codes(cause, len(time), "cause")
-    (time,) = merge_close(time)
+    start = entries(entry, time)
+    time, start = merge_close(time, start)
     points = np.unique(time)
-    risk = np.array([(time >= t).sum() for t in points], float)
+    risk = np.array([((time >= t) & (start < t)).sum() for t in points], float)
     mine = np.array([((time == t) & (cause == of)).sum() for t in points], float)
     every = np.array([((time == t) & (cause != 0)).sum() for t in points], float)
     left = np.array([((time == t) & (cause == 0)).sum() for t in points], int)
@@ -49,7 +54,7 @@ def cumulative_incidence(time: np.ndarray, cause: np.ndarray, of: int, variance:
     if variance == "aalen":
         spread = _aalen(risk, mine, every - mine, before, survival, cif)
     elif variance == "jackknife":
-        spread = _jackknife(time, cause, of, points, risk, mine, every, before)
+        spread = _jackknife(start, time, cause, of, points, risk, mine, every, before)
     else:
         raise ValueError(f"variance {variance!r} is neither aalen nor jackknife")
     return Incidence(
@@ -80,6 +85,7 @@ def _aalen(
 
 
 def _jackknife(
+    start: np.ndarray,
     time: np.ndarray,
     cause: np.ndarray,
     of: int,
@@ -93,7 +99,7 @@ def _jackknife(
     on_survival, on_cif = np.zeros(len(time)), np.zeros(len(time))
     found = np.zeros(len(points))
     for j, t in enumerate(points):
-        present = (time >= t).astype(float)
+        present = ((time >= t) & (start < t)).astype(float)
         at = time == t
         d_mine = ((at & (cause == of)) - present * mine[j] / risk[j]) / risk[j]
         d_every = ((at & (cause != 0)) - present * every[j] / risk[j]) / risk[j]

@@ -19,6 +19,21 @@ def times(time: np.ndarray, name: str = "time") -> np.ndarray:
     return found
 
 
+def entries(entry: np.ndarray | None, time: np.ndarray) -> np.ndarray:
+    """Times from which each subject is at risk; -1 for those followed from 0, so that they are at risk at 0 itself.
+
+    Raises ValueError on invalid times, or one that is not before its ``time``.
+    """
+    if entry is None:
+        return np.full(len(time), -1.0)
+    start = times(entry, "entry")
+    if len(start) != len(time):
+        raise ValueError(f"arrays differ in length: entry has {len(start)}, time {len(time)}")
+    if ((start >= time) & (start > 0)).any():
+        raise ValueError("an entry is not before its time")
+    return np.where(start <= 0, -1.0, start)
+
+
 def codes(values: np.ndarray, n: int, name: str, highest: int | None = None) -> np.ndarray:
     """Whole numbers >= 0 (at most ``highest``) of length ``n``. Raises ValueError otherwise."""
     found = np.asarray(values, float)

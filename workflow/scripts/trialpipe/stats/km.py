@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trialpipe.stats.distributions import two_sided_z
-from trialpipe.stats.inputs import codes, merge_close, times
+from trialpipe.stats.inputs import codes, entries, merge_close, times
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def kaplan_meier(
     event = codes(event, len(time), "event", 1)
     if variance not in ("greenwood", "jackknife"):
         raise ValueError(f"variance {variance!r} is neither greenwood nor jackknife")
-    start = _entry(entry, time)
+    start = entries(entry, time)
     weight = _weights(weights, len(time))
     time, start = merge_close(time, start)
     points = np.unique(time)
@@ -93,17 +93,6 @@ def _jackknife(
         hazard = np.where(died > 0, died / risk, 0.0)
         step = np.where(died > 0, (now - present * hazard) / (risk - died), 0.0)
     return np.sqrt(np.square(np.cumsum(weight[:, None] * step, axis=1)).sum(axis=0))
-
-
-def _entry(entry: np.ndarray | None, time: np.ndarray) -> np.ndarray:
-    if entry is None:
-        return np.full(len(time), -1.0)
-    start = times(entry, "entry")
-    if len(start) != len(time):
-        raise ValueError(f"arrays differ in length: entry has {len(start)}, time {len(time)}")
-    if ((start >= time) & (start > 0)).any():
-        raise ValueError("an entry is not before its time")
-    return np.where(start <= 0, -1.0, start)
 
 
 def _weights(weights: np.ndarray | None, n: int) -> np.ndarray:
