@@ -16,7 +16,10 @@ RECORD_KEYS: dict[str, tuple[str, ...]] = {
     "response_time": ("RULESET", "LEVEL", "USUBJID"),
     "response": ("RULESET", "PARAMCD", "AVISIT", "USUBJID"),
     "stay": ("PARAMCD", "USUBJID"),
+    "nosocomial": ("row_id",),
     "reactivation": ("PARAMCD", "SCENARIO", "USUBJID"),
+    "gvhd": ("PARAMCD", "AVISIT", "ADTLO", "ADTHI", "USUBJID"),
+    "exposure": ("PARAMCD", "AVISIT", "USUBJID"),
 }
 """Dataset kind -> columns that name a record."""
 
