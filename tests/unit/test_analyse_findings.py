@@ -154,6 +154,16 @@ def test_alive_on_the_target_day(death: str | None, alive: int) -> None:
     assert value(results, "alive") == alive
 
 
+@pytest.mark.parametrize(("first", "alive"), [("2020-01-14", 0), ("2020-01-15", 1), (None, 0)])
+def test_partial_death_is_its_first_possible_day_in_alive_at_a_visit(first: str | None, alive: int) -> None:
+    """As in times to death; a death without a lower bound may have been any day before."""
+    given = outcome("describe_by_visit", BDS, {"visits": ["D14"]})
+    people = adsl({"00": {"DTHDT": None}})
+    people["DTHDT_LO"], people["DTHDT_HI"] = pd.to_datetime([first]), pd.to_datetime(["2021-12-31"])
+    results, _ = run(given, {"adsl": people, "adcyt": bds([("00", "D1", 1.0)])}, protocol(**VISITS))
+    assert value(results, "alive") == alive
+
+
 @arbitrary(st.lists(st.integers(0, 40), min_size=1, max_size=12), st.integers(0, 30))
 def test_censoring_below_never_moves_a_detected_quantile(values: list[int], limit: int) -> None:
     """Values under a common limit are only known as below it: quantiles above it stay, those below become '<'.

@@ -135,6 +135,40 @@ def test_more_than_planned_and_a_number_twice() -> None:
     assert row["NOTE"] == "number 1 recorded twice: read by order of dates"
 
 
+@pytest.mark.parametrize(
+    ("recorded", "numbers"),
+    [
+        (["1", "2", "3"], [1, 2, 3]),
+        (["2", "1", "3"], [1, 2, 3]),
+        (["1", "1"], [1, 2]),
+        (["2", "2"], [2, 3]),
+        (["1", "1", "2"], [1, 2, 3]),
+        (["1", "3", "3"], [1, 3, 4]),
+        ([None, "2"], [1, 2]),
+        (["1", None, "3"], [1, 2, 3]),
+        ([None, "3"], [1, 3]),
+    ],
+)
+def test_number_absent_or_twice_is_read_by_the_order_of_dates(recorded: list[str | None], numbers: list[int]) -> None:
+    tables = clean()
+    tables["ex"] = domain("ex", [dose("1", 10 + 50 * n, 1.0, place) for n, place in enumerate(recorded)])
+    frame = adex(protocol(), numeric(tables))
+    rows = frame[(frame["USUBJID"] == "t/1") & (frame["PARAMCD"] == "GIVEN") & (frame["AVALC"] == "Y")]
+    assert list(rows["AVISIT"]) == [f"DLI {n}" for n in numbers]
+    assert text(frame, "1", "NGIVEN") == [str(len(recorded))]
+
+
+def test_administration_without_a_date_is_given_on_an_unknown_day() -> None:
+    """A partial date counts unless it is wholly before the start (2018-01-01)."""
+    tables = clean()
+    written = zip("123", (None, "2017-12", "2018"), strict=True)
+    tables["ex"] = domain("ex", [dose(number, 0, 1.0, "1", EXSTDTC=date) for number, date in written])
+    frame = adex(protocol(), numeric(tables))
+    assert [text(frame, number, "GIVEN") for number in "123"] == [["Y", "N", "N"], ["N"] * 3, ["Y", "N", "N"]]
+    assert [text(frame, number, "DOSE") for number in "123"] == [["1"], [], ["1"]]
+    assert text(frame, "1", "DAYS") == text(frame, "3", "DAYS") == []
+
+
 def test_row_order_does_not_matter() -> None:
     configured, tables = protocol(), numeric(clean())
     wanted = adex(configured, tables)

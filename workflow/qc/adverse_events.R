@@ -45,7 +45,8 @@ KINDS$adverse_events <- function(analysis) {
     part <- events[events$USUBJID %in% members, , drop = FALSE]
     displays <- texts(spec$displays)
     if ("overview" %in% displays) overview(analysis, group, part, members)
-    if ("soc_pt" %in% displays) by_term(analysis, group, part, members)
+    # classes and terms of any group stand in every group's column
+    if ("soc_pt" %in% displays) by_term(analysis, group, part, members, events[events$USUBJID %in% analysis$subjects$USUBJID, , drop = FALSE])
     if ("worst_grade" %in% displays) worst_grade(analysis, group, part, members)
     if ("rates" %in% displays) rates(analysis, group, part, members, window_days(study, window))
   }
@@ -75,11 +76,11 @@ overview <- function(analysis, group, part, members) {
   }
 }
 
-by_term <- function(analysis, group, part, members) {
-  for (class in unique(part$AEBODSYS)) {
+by_term <- function(analysis, group, part, members, every) {
+  for (class in unique(every$AEBODSYS)) {
     own <- part[part$AEBODSYS %in% class, , drop = FALSE]
     event_share(analysis, list(group = group, variable = "soc_pt", parameter = class), own, members)
-    for (term in unique(own$AEDECOD)) {
+    for (term in unique(every$AEDECOD[every$AEBODSYS %in% class])) {
       event_share(analysis, list(group = group, variable = "soc_pt", parameter = class, category = term),
                   own[own$AEDECOD %in% term, , drop = FALSE], members)
     }

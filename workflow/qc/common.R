@@ -28,13 +28,17 @@ read_table <- function(path) {
   utils::read.csv(path, colClasses = "character", na.strings = "", check.names = FALSE, encoding = "UTF-8")
 }
 
-# a clean domain without the records after the cut-off (ruling 5), every column text
+# a clean domain without the records after the cut-off (ruling 5) and without repeats of a record, every column text
 clean <- function(study, domain) {
   if (is.null(study$tables[[domain]])) {
     table <- read_table(file.path(study$folder, paste0("clean_", domain, ".csv")))
     late <- vapply(strsplit(ifelse(is.na(table$flags), "", table$flags), "|", fixed = TRUE),
                    function(flags) "AFTER_CUTOFF" %in% flags, logical(1))
-    study$tables[[domain]] <- table[!late, , drop = FALSE]
+    # of records with one natural key the first occurrence is used
+    key <- sub("/[^/]*$", "", table$row_id)
+    occurrence <- suppressWarnings(as.numeric(sub("^.*/", "", table$row_id)))
+    repeated <- has_flag(table, "DUPLICATE") & occurrence > stats::ave(occurrence, key, FUN = min)
+    study$tables[[domain]] <- table[!late & !repeated, , drop = FALSE]
   }
   study$tables[[domain]]
 }
@@ -118,6 +122,8 @@ TIMES <- list()
 CAUSES <- list()
 # dataset kind -> function(study, id) giving values by visit
 VALUES <- list()
+# dataset kind -> function(study, id, parameter) giving the bounds of the day of a derived event, per patient
+EVENTS <- list()
 
 # leaves an analysis out whose data have no second derivation yet; any other error stops the run
 not_covered <- function(...) {

@@ -50,7 +50,7 @@ KINDS$cumulative_incidence <- function(analysis) {
            n_censor = vapply(steps, function(t) sum(part$AVAL == t & code == 0), 0))
     }
   }
-  if (length(parts) > 2 && isTRUE(spec$gray_test)) gray(analysis, table, causes)
+  if (length(setdiff(names(parts), "Overall")) > 1 && isTRUE(spec$gray_test)) gray(analysis, table, causes)
 }
 
 # cause label -> code: 1 the event of interest, 2 and up the competing events in declared order

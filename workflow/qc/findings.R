@@ -129,8 +129,10 @@ alive_at <- function(analysis, label) {
   for (visit in set$visits) if (visit$label == label) {
     frame <- visit_frame(study, visit)
     day <- frame$origin + frame$target
-    death <- study$milestones$death$low
-    return(study$ids[!is.na(day) & (is.na(death) | death > day)])
+    death <- study$milestones$death
+    if (is.null(death)) return(NULL)
+    # a partial date of death is its first possible day, as in times to death
+    return(study$ids[!is.na(day) & (!death$happened | (!is.na(death$low) & death$low > day))])
   }
   NULL
 }
@@ -234,8 +236,9 @@ KINDS$categories_by_visit <- function(analysis) {
     part <- table[table$PARAMCD == parameter & table$AVISIT == visit & table$USUBJID %in% members, , drop = FALSE]
     part <- part[!is.na(part$AVALC), , drop = FALSE]
     where <- function(category) list(group = group, parameter = parameter, variable = "AVALC", visit = visit, category = category)
-    for (category in texts(spec$categories)) share(analysis, where(category), sum(part$AVALC == category), nrow(part), spec$conf_level)
-    share(analysis, where("Missing"), length(members) - nrow(part), length(members))
+    # what was found beside the declared categories stands after them
+    for (category in unique(c(texts(spec$categories), part$AVALC))) share(analysis, where(category), sum(part$AVALC == category), nrow(part), spec$conf_level)
+    if (!isFALSE(spec$missing)) share(analysis, where("Missing"), length(members) - nrow(part), length(members))
   }
 }
 

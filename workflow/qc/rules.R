@@ -3,6 +3,8 @@
 # a value as an interval; NULL where there is none
 interval <- function(row) {
   if (is.null(row) || !nrow(row)) return(NULL)
+  # a value known only between two bounds, as the grade of stages that are open
+  if (!is.null(row$LOW)) return(list(low = row$LOW, high = row$HIGH, low_open = FALSE, high_open = FALSE))
   if (row$CENS %in% "left") return(list(low = 0, high = row$LLOQ, low_open = FALSE, high_open = TRUE))
   if (row$CENS %in% "right") return(list(low = row$ULOQ, high = Inf, low_open = TRUE, high_open = TRUE))
   if (is.na(row$AVAL)) return(NULL)

@@ -9,8 +9,18 @@ day_rank <- function(id) {
 # day on which an event counts: a partial date of something good counts as late as it can be, of death as early
 event_dates <- function(study, id) {
   dates <- study$milestones[[id]]
-  if (is.null(dates)) not_covered("event ", id, " of a derived dataset")
+  if (is.null(dates)) dates <- derived_event(study, id)
   if (day_rank(id) < 4) dates$low else dates$high
+}
+
+# bounds of the first dated row of a parameter of a derived dataset
+derived_event <- function(study, id) {
+  for (event in study$protocol$derived_events) if (event$id == id) {
+    kind <- find_dataset(study, event$dataset)$kind
+    if (is.null(EVENTS[[kind]])) not_covered("event ", id, " of a dataset of kind ", kind)
+    return(EVENTS[[kind]](study, event$dataset, event$parameter))
+  }
+  stop("no event ", id)
 }
 
 # TRUE where the infusion of the graft on the day of death is known to come first
@@ -105,9 +115,8 @@ counts <- function(analysis, group, part) {
 
 KINDS$kaplan_meier <- function(analysis) {
   spec <- analysis$spec
-  if (!is.null(spec$landmark)) not_covered("survival from a landmark")
   table <- analysed_times(analysis)
-  parts <- groups(analysis)
+  parts <- if (is.null(spec$landmark)) groups(analysis) else landmark_groups(analysis, table)
   for (group in names(parts)) {
     part <- table[table$USUBJID %in% parts[[group]], , drop = FALSE]
     counts(analysis, group, part)
@@ -159,16 +168,32 @@ restricted_mean <- function(analysis, group, fit, time, spec) {
        lower = mean - z * error, upper = mean + z * error)
 }
 
+# "a", "a and b", "a, b and c"
+enumerated <- function(words) {
+  if (length(words) < 2) return(paste(words))
+  paste(paste(utils::head(words, -1), collapse = ", "), "and", utils::tail(words, 1))
+}
+
+# patients still at risk after the landmark by the exposure reached until then; times stay those from the origin
+landmark_groups <- function(analysis, table) {
+  landmark <- analysis$spec$landmark
+  table <- table[!is.na(table$AVAL) & table$AVAL > landmark$at, , drop = FALSE]
+  when <- milestone_time(analysis$study, landmark$exposure, table)
+  reached <- !is.na(when) & when <= landmark$at
+  stats::setNames(list(table$USUBJID[reached], table$USUBJID[!reached]), c(landmark$label, landmark$other))
+}
+
 KINDS$logrank <- function(analysis) {
-  if (is.null(analysis$spec$by)) not_covered("log-rank test of no groups")
   table <- analysed_times(analysis)
-  table <- table[!is.na(table$AVAL), , drop = FALSE]
-  levels <- names(groups(analysis)); levels <- levels[levels != "Overall"]
+  parts <- if (is.null(analysis$spec$landmark)) groups(analysis) else landmark_groups(analysis, table)
+  levels <- setdiff(names(parts), "Overall")
   strata <- texts(analysis$spec$strata)
-  table <- table[stats::complete.cases(table[c(analysis$spec$by, strata)]), , drop = FALSE]
-  by <- factor(table[[analysis$spec$by]], levels)
+  table$group <- rep(names(parts), lengths(parts))[match(table$USUBJID, unlist(parts[levels]))]
+  table <- table[!is.na(table$AVAL) & stats::complete.cases(table[c("group", strata)]), , drop = FALSE]
+  by <- factor(table$group, levels)
   status <- as.numeric(table$CNSR == 0)
-  label <- paste(c("Log-rank test", if (length(strata)) c("stratified by", paste(vapply(strata, function(name) label_of(analysis$study, name), ""), collapse = ", "))), collapse = " ")
+  words <- vapply(strata, function(name) label_of(analysis$study, name), "")
+  label <- paste(c("Log-rank test", if (length(strata)) c("stratified by", enumerated(words))), collapse = " ")
   test <- if (length(strata)) {
     stratum <- interaction(table[strata], drop = TRUE)
     survdiff(Surv(table$AVAL, status) ~ by + strata(stratum), rho = analysis$spec$rho %or% 0)
@@ -258,9 +283,9 @@ KINDS$cox <- function(analysis) {
   }
 }
 
-# elapsed days from each patient's own start to a milestone
+# elapsed days from each patient's own start to a milestone, from the day on which it is certain
 milestone_time <- function(study, id, table) {
-  study$milestones[[id]]$low[match(table$USUBJID, study$ids)] - table$STARTDT
+  study$milestones[[id]]$high[match(table$USUBJID, study$ids)] - table$STARTDT
 }
 
 # one row before the exposure and one from it on; exposed from the day after, or on the day itself

@@ -42,7 +42,8 @@ def visit_of(context: Context, dataset: str, label: str) -> Visit | None:
 def alive(context: Context, people: pd.DataFrame, visit: Visit | None) -> pd.DataFrame | None:
     """Patients whose visit has an origin and who were alive on its target day; None if that cannot be known.
 
-    A partial date of death counts as its last possible day.
+    A partial date of death counts as its first possible day, as in times to death; without any lower bound the
+    patient is not known to be alive.
     """
     names = {m.id: m.variable for m in context.protocol.milestones}
     if visit is None or DEATH not in names:
@@ -54,6 +55,9 @@ def alive(context: Context, people: pd.DataFrame, visit: Visit | None) -> pd.Dat
         start = start.where(happened, pd.to_datetime(people[names[time.otherwise]]))
     elapsed = visit.day - (0 if visit.anchor else context.protocol.time.first_day)
     target = start + pd.Timedelta(days=elapsed)
-    column = f"{names[DEATH]}_HI" if f"{names[DEATH]}_HI" in people.columns else names[DEATH]
-    death = pd.to_datetime(people[column])
-    return people[target.notna() & (death.isna() | (death > target))]
+    low, high = (
+        f"{names[DEATH]}_{bound}" if f"{names[DEATH]}_{bound}" in people.columns else names[DEATH]
+        for bound in ("LO", "HI")
+    )
+    died = people[high].notna()
+    return people[target.notna() & (~died | (pd.to_datetime(people[low]) > target))]

@@ -1,9 +1,10 @@
 """ADEX: planned administrations of a treatment one by one, and their sum per patient.
 
-An administration is a record with a date that was given (not NOT DONE, dose not 0); those before ``start`` are none of
-the trial. Visits are ``<name> 1`` to ``<name> <planned>``; more than planned stand too. Without ``number`` the n-th
-administration is the n-th by date. One that was not given has its reason from the declared records: of its number,
-else of the last number before it that was not given either; without any it is ``not recorded``.
+An administration is a record of what was given (not NOT DONE, dose not 0); those before ``start`` are none of the
+trial, one without a date was given on an unknown day. Visits are ``<name> 1`` to ``<name> <planned>``; more than
+planned stand too. Without ``number`` the n-th administration is the n-th by date. One that was not given has its
+reason from the declared records: of its number, else of the last number before it that was not given either; without
+any it is ``not recorded``.
 """
 
 from __future__ import annotations
@@ -26,20 +27,26 @@ from trialpipe.io.sdtm import date_columns
 CONTRACT: Contract = BDS.with_columns(Column("NOTE", "text", "Why missing, or what was read by convention"))
 GIVEN, DOSE, SINCE, WHY = "GIVEN", "DOSE", "DAYS", "REASON"
 NUMBER, TOTAL = "NGIVEN", "CUMDOSE"
+_NEVER = 10**9
 COURSE = "Whole course"
 """AVISIT of the rows per patient."""
 NOT_RECORDED = "not recorded"
 
 
 class Dose(NamedTuple):
-    """One administration. ``day`` None: partial date; ``number`` None: not numbered in the extract."""
+    """One administration, in days ``low`` to ``high`` (None: unknown). ``number`` None: not numbered in the extract."""
 
     low: int | None
-    day: int | None
+    high: int | None
     amount: float | None
     unit: str | None
     number: int | None
     row_id: str
+
+    @property
+    def day(self) -> int | None:
+        """The day, if it is known exactly."""
+        return self.low if self.low == self.high else None
 
 
 def labels(name: str) -> dict[str, str]:
@@ -75,13 +82,13 @@ def run(
         if subject.usubjid not in chosen or start is None:
             continue
         floor = start.low
-        own = [d for d in given.get(subject.usubjid, []) if d.day is None or floor is None or d.day >= floor]
+        own = [d for d in given.get(subject.usubjid, []) if d.high is None or floor is None or d.high >= floor]
         rows += _subject(spec, protocol, subject, own, reasons.get(subject.usubjid, []))
     return days.frame(rows, CONTRACT)
 
 
 def _doses(frame: pd.DataFrame, spec: ExposureDataset, cutoff: int) -> dict[str, list[Dose]]:
-    """Administrations by patient, in order of date."""
+    """Administrations by patient, in order of date; those without a date are the last."""
     rows = matching(usable(frame, spec.date, cutoff), spec.where)
     rows = rows[~not_done(rows, spec.domain)]
     names = date_columns(spec.date)
@@ -90,11 +97,14 @@ def _doses(frame: pd.DataFrame, spec: ExposureDataset, cutoff: int) -> dict[str,
     numbers = _numbers(rows, spec.number)
     found: dict[str, list[Dose]] = {}
     for i, (usubjid, row_id) in enumerate(zip(rows["USUBJID"], rows["row_id"], strict=True)):
-        if high[i] is None or amount[i] == 0:
-            continue
-        day = low[i] if low[i] == high[i] else None
-        found.setdefault(usubjid, []).append(Dose(low[i], day, amount[i], unit[i], numbers[i], row_id))
-    return {u: sorted(own, key=lambda d: (-(10**9) if d.low is None else d.low, d.row_id)) for u, own in found.items()}
+        if amount[i] != 0:
+            found.setdefault(usubjid, []).append(Dose(low[i], high[i], amount[i], unit[i], numbers[i], row_id))
+    return {usubjid: sorted(own, key=_order) for usubjid, own in found.items()}
+
+
+def _order(dose: Dose) -> tuple[int, int, int, str]:
+    low, high = (_NEVER if day is None else day for day in (dose.low, dose.high))
+    return (low, high, _NEVER if dose.number is None else dose.number, dose.row_id)
 
 
 def _numbers(rows: pd.DataFrame, variable: str | None) -> list[int | None]:
@@ -119,19 +129,18 @@ def _reasons(frame: pd.DataFrame, spec: ReasonNotGiven, cutoff: int) -> dict[str
 
 
 def _placed(own: Sequence[Dose]) -> tuple[dict[int, Dose], list[str]]:
-    """Administrations by number: their own, else the next free one; a number used twice keeps the first by date."""
+    """Administrations (in order of date) by number.
+
+    Numbers count as recorded; where one is absent or stands twice, dates decide: each is above the one before it.
+    """
+    recorded = [dose.number for dose in own]
+    twice = sorted({number for number in recorded if number is not None and recorded.count(number) > 1})
+    notes = [f"number {number} recorded twice: read by order of dates" for number in twice]
+    if None not in recorded and not twice:
+        return {dose.number: dose for dose in own if dose.number is not None}, notes
     placed: dict[int, Dose] = {}
-    notes: list[str] = []
     for dose in own:
-        if dose.number is not None:
-            if dose.number in placed:
-                notes.append(f"number {dose.number} recorded twice: read by order of dates")
-            else:
-                placed[dose.number] = dose
-    for dose in own:
-        if dose not in placed.values():
-            free = next(n for n in range(1, len(own) + len(placed) + 2) if n not in placed)
-            placed[free] = dose
+        placed[max(dose.number or 0, max(placed, default=0) + 1)] = dose
     return placed, notes
 
 
