@@ -28,11 +28,24 @@ window_events <- function(study, dataset, window) {
   over <- days(ae$AEENDT_HI)
   inside <- !is.na(start) & ifelse(is.na(day), is.na(over) | over >= start, day >= start & day <= end)
   ae$onset <- ifelse(is.na(day), start, day)
+  ae$ASTDT <- day_text(day)
   for (list in dataset$lists) {
     terms <- vapply(study$reference(sub("[.]csv$", "", list$table)), function(row) row$term, "")
     ae[[list$variable]] <- ifelse(tolower(ae$AEDECOD) %in% tolower(terms), "Y", "N")
   }
+  keep_window(study, dataset, window, ae, inside %in% TRUE)
   ae[inside, , drop = FALSE]
+}
+
+# every event with its onset and the flag of each window, once per dataset and window
+keep_window <- function(study, dataset, window, ae, inside) {
+  key <- paste("window", dataset$id, window$id)
+  if (!is.null(study$cache[[key]]) || !nrow(ae)) return(invisible())
+  study$cache[[key]] <- TRUE
+  if (is.null(study$derived[[dataset$id]])) {
+    keep_derived(study, dataset$id, data.frame(row_id = sub("^[^:]*", dataset$id, ae$row_id), ASTDT = ae$ASTDT))
+  }
+  study$derived[[dataset$id]][[window$variable]] <- ifelse(inside, "Y", "N")
 }
 
 KINDS$adverse_events <- function(analysis) {

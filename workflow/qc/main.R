@@ -4,7 +4,7 @@
 arguments <- commandArgs(trailingOnly = TRUE)
 here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)[1]))
 options(stringsAsFactors = FALSE, warn = 1, digits = 15, OutDec = ".")
-for (package in c("jsonlite", "survival", "cmprsk")) {
+for (package in c("jsonlite", "survival", "cmprsk", "nlme")) {
   suppressPackageStartupMessages(library(package, character.only = TRUE))
 }
 source(file.path(here, "common.R"))

@@ -17,6 +17,7 @@ RECORD_KEYS: dict[str, tuple[str, ...]] = {
     "response": ("RULESET", "PARAMCD", "AVISIT", "USUBJID"),
     "stay": ("PARAMCD", "USUBJID"),
     "nosocomial": ("row_id",),
+    "adverse_events": ("row_id",),
     "reactivation": ("PARAMCD", "SCENARIO", "USUBJID"),
     "gvhd": ("PARAMCD", "AVISIT", "ADTLO", "ADTHI", "USUBJID"),
     "exposure": ("PARAMCD", "AVISIT", "USUBJID"),

@@ -12,6 +12,7 @@ from trialpipe.io.errors import DataError
 PACKAGES = {
     "survival": "r-cran-survival",
     "cmprsk": "r-cran-cmprsk",
+    "nlme": "r-cran-nlme",
     "jsonlite": "r-cran-jsonlite",
 }
 """R package -> Debian package."""
