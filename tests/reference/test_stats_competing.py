@@ -150,10 +150,7 @@ def test_fine_gray(case: str, model: str, cause: int) -> None:
     assert (np.abs(found.coef - list(want["coef"].values())) < 1e-4 * found.se).all()
 
 
-@pytest.mark.parametrize(("case", "model", "cause"), [
-    pytest.param(*m, marks=pytest.mark.xfail(strict=True, reason="crr's variance with cengroup not reproduced: 8e-5"))
-    if "cengroup" in m[1] else m for m in MODELS
-])  # fmt: skip
+@pytest.mark.parametrize(("case", "model", "cause"), MODELS)
 def test_fine_gray_robust_variance(case: str, model: str, cause: int) -> None:
     found, want = _fit(case, model, cause)
     if model in TIGHT:

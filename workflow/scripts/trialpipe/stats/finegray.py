@@ -63,7 +63,7 @@ def fine_gray(
     Subjects with another event stay at risk with weight G(t-)/G(time-), G the Kaplan-Meier estimate of the censoring
     distribution (per ``censoring_group`` if given); subjects with an event at t are at risk of being censored at t.
     The variance is the sandwich of the paper, censoring distribution estimated; with a ``censoring_group`` its
-    influence is taken within the group, where crr's standard errors differ (about 1e-4 relative). time >= 0;
+    influence is taken within the group and, as in crr, over the events of that group. time >= 0;
     cause 0 censored; covariates (n, k). Estimates are nan and ``converged`` False without events, with collinear
     covariates or where the likelihood has no maximum. Raises ValueError on invalid input.
     """
@@ -176,7 +176,9 @@ def _residuals(data: _Data, beta: np.ndarray) -> np.ndarray:
     psi = np.zeros_like(eta)
     for s in np.unique(data.strata):
         rows = data.strata == s
-        psi[rows] = _censoring_part(data, rows, share, mean)
+        # crr integrates over the events of the censoring group only, which differs from all events by about 1e-4
+        own = np.bincount(at[rows[data.of_interest]], minlength=len(data.points))
+        psi[rows] = _censoring_part(data, rows, wr * (own / s0)[:, None], mean)
     return eta + psi
 
 
