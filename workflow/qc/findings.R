@@ -147,12 +147,13 @@ step_quantile <- function(x, cumulated, p, near = 1e-9) {
   if (exact) mean(x[first + 0:1]) else x[first]
 }
 
-# values below and above limits in their order, if every limit is outside the range of the measured values
+# values below and above limits in their order, if every limit is outside the range of the measured values: a percentile
+# that falls on one of several limits is then its bound, which holds whatever the values are
 ordered_by_limits <- function(part) {
   inside <- part$AVAL[part$CENS == "none"]
-  limits <- list(part$LLOQ[part$CENS == "left"], part$ULOQ[part$CENS == "right"])
-  length(unique(limits[[1]])) <= 1 && length(unique(limits[[2]])) <= 1 &&
-    (!length(inside) || (all(limits[[1]] <= min(inside)) && all(limits[[2]] >= max(inside))))
+  below <- part$LLOQ[part$CENS == "left"]; above <- part$ULOQ[part$CENS == "right"]
+  if (!length(inside)) return(!length(below) || !length(above) || max(below) <= min(above))
+  all(below <= min(inside)) && all(above >= max(inside))
 }
 
 # quantiles of values with several limits: Turnbull's estimate (ruling 24), an interval standing for its closed end
@@ -166,6 +167,15 @@ turnbull_values <- function(part) {
   list(x = signif(x, 11), cumulated = cumsum(fit$p))
 }
 
+# SAS definition 5 of values and limits in order; the mean of a value below its limit and one above another has no bound
+plain_or_none <- function(part, p) {
+  side <- ifelse(part$CENS == "left", -1, ifelse(part$CENS == "right", 1, 0))
+  order <- order(side, bound_of(part))
+  rank <- step_quantile(seq_along(order), seq_along(order) / length(order), p)
+  two <- order[c(floor(rank), ceiling(rank))]
+  if (diff(side[two]) == 2) NA else mean(bound_of(part)[two])
+}
+
 censored_quantile <- function(part, p) {
   n <- nrow(part); below <- part$CENS == "left"
   plain <- function(values) step_quantile(sort(values), seq_len(n) / n, p)
@@ -175,8 +185,7 @@ censored_quantile <- function(part, p) {
     middle <- part[order[ceiling(n / 2)], ]
     return(if (middle$CENS == "left") middle$LLOQ else plain(bound_of(part)))
   }
-  # where nothing is in range, the largest value is only known to be below the largest limit
-  if (ordered_by_limits(part) || (p == 1 && all(below))) return(plain(bound_of(part)))
+  if (ordered_by_limits(part)) return(plain_or_none(part, p))
   fit <- turnbull_values(part)
   step_quantile(fit$x, fit$cumulated, p, 1e-7)
 }

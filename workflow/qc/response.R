@@ -99,22 +99,29 @@ rule_parameters <- function(items) {
   c(vapply(items, function(item) item$parameter, ""), named[grepl("parameter$", names(named))])
 }
 
-# response at one visit from the records of its window and, where an item is missing, one at most max_age old
-judged <- function(study, dataset, set, items, records, at_visit, here, baseline, day, patient, stop) {
-  oldest <- day - dataset$max_age
-  look <- function(parameter, at) {
-    if (at == "baseline") {
-      row <- at_visit[at_visit$PARAMCD == parameter & at_visit$AVISIT == baseline, , drop = FALSE]
-      return(if (nrow(row)) row[1, ] else NULL)
-    }
+# value of a parameter at an assessment: a record of its window, or the latest one at most max_age days old and before
+# `stop`; what was the baseline is no assessment under treatment
+visit_look <- function(records, here, day, max_age, stop, base) {
+  oldest <- day - max_age
+  function(parameter) {
     row <- here[here$PARAMCD == parameter & here$day >= oldest, , drop = FALSE]
     if (!nrow(row)) {
       row <- records[records$PARAMCD == parameter & records$day <= day & records$day >= oldest & records$day < stop, , drop = FALSE]
-      # what was the baseline is no assessment under treatment
-      before <- at_visit$day[at_visit$PARAMCD == parameter & at_visit$AVISIT == baseline]
+      before <- base$day[base$PARAMCD == parameter]
       if (length(before)) row <- row[row$day > before[1], , drop = FALSE]
       row <- row[order(-row$day, -ifelse(is.na(row$clock), 0, row$clock)), , drop = FALSE]
     }
+    if (nrow(row)) row[1, ] else NULL
+  }
+}
+
+# response at one visit from the records of its window and, where an item is missing, one at most max_age old
+judged <- function(study, dataset, set, items, records, at_visit, here, baseline, day, patient, stop) {
+  base <- at_visit[at_visit$AVISIT == baseline, , drop = FALSE]
+  at_day <- visit_look(records, here, day, dataset$max_age, stop, base)
+  look <- function(parameter, at) {
+    if (at != "baseline") return(at_day(parameter))
+    row <- base[base$PARAMCD == parameter, , drop = FALSE]
     if (nrow(row)) row[1, ] else NULL
   }
   medicine <- medicine_free(study, dataset, patient)

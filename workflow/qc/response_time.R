@@ -20,20 +20,26 @@ response_times <- function(study, id, rule_set, level) {
 }
 
 one_response_time <- function(study, own, visits, enough, competing, origin, seen, id) {
+  row_at <- function(visit) own[own$AVISIT == visit$label, , drop = FALSE]
+  judged_at <- function(row) nrow(row) && row$STATUS %in% c("assessed", "not_evaluable") && !is.na(row$day)
+  responds <- function(visit) judged_at(row_at(visit)) && row_at(visit)$AVALC %in% enough
+  # an event before the origin is misdated: a response assessed later stands, without one it competes at the first visit
+  if (any(vapply(visits, responds, NA))) competing[!is.na(competing) & competing < 0] <- NA
   first <- if (all(is.na(competing))) NA else which.min(competing)
   event_day <- if (is.na(first)) Inf else competing[[first]]
   left <- 0; time <- 0
   done <- function(right, time, cnsr, event, label) data.frame(USUBJID = id, LEFT = left, RIGHT = right, TIME = time, CNSR = cnsr, EVENT = event, AVISIT = label)
   for (visit in visits) {
     target <- visit$day - study$protocol$time$first_day
-    row <- own[own$AVISIT == visit$label, , drop = FALSE]
-    assessed <- nrow(row) && row$STATUS %in% c("assessed", "not_evaluable") && !is.na(row$day)
-    if (assessed && row$AVALC %in% enough) return(done(row$day - origin, target, 0, "response", visit$label))
-    # without response is known only where every level that counts is known not to be met
-    if (assessed && all(strsplit(row$states, " ")[[1]][seq_along(enough)] == "FALSE")) left <- row$day - origin
+    row <- row_at(visit)
+    if (responds(visit)) return(done(row$day - origin, target, 0, "response", visit$label))
+    # without response is known only where every level that counts is known not to be met, while still at risk
+    if (judged_at(row) && all(strsplit(row$states, " ")[[1]][seq_along(enough)] == "FALSE") && row$day - origin <= event_day) {
+      left <- row$day - origin
+    }
     if (event_day <= target) return(done(NA, target, 1 + first, names(competing)[first], NA))
     # who is lost before a visit is censored at the one before it
-    if (!assessed && seen < target) break
+    if (!judged_at(row) && seen < target) break
     time <- target
   }
   done(NA, time, 1, NA, NA)

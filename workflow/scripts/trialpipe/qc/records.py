@@ -19,6 +19,7 @@ RECORD_KEYS: dict[str, tuple[str, ...]] = {
     "nosocomial": ("row_id",),
     "adverse_events": ("row_id",),
     "reactivation": ("PARAMCD", "SCENARIO", "USUBJID"),
+    "infections": ("PARAMCD", "USUBJID"),
     "gvhd": ("PARAMCD", "AVISIT", "ADTLO", "ADTHI", "USUBJID"),
     "exposure": ("PARAMCD", "AVISIT", "USUBJID"),
 }
