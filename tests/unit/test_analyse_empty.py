@@ -47,6 +47,9 @@ SPECS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "in_bands": (FINDINGS, {"parameter": "HGB", "visit": "D14", "bands": [{"id": "b", "label": "b", "low": "1"}]}),
     "paired_change": (FINDINGS, {"parameters": ["HGB"], "base_visit": "D1", "visit": "D14"}),
     "mixed_model": (FINDINGS, {"parameter": "HGB", "visits": ["D1", "D14"], "base_visit": "D1", "by": "ARMCD"}),
+    "ancova": (FINDINGS, {"parameter": "HGB", "visit": "D14", "by": "ARMCD", "covariates": ["SEX"]}),
+    "cmh": (FINDINGS, {"parameter": "CNS", "visit": "D14", "by": "ARMCD", "categories": ["N", "Y"], "strata": ["SEX"]}),
+    "state_occupation": (TIMES, {"by": "ARMCD", "at": ["28 days"], "states": [{"milestone": "hsct", "label": "HSCT"}]}),
     "categories_by_visit": (FINDINGS, {"parameters": ["CNS"], "visits": ["D14"], "categories": ["N", "Y"]}),
     "adverse_events": (EVENTS, {"window": "w", "by": "ARMCD"}),
     "baseline": (
@@ -56,6 +59,7 @@ SPECS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "flow": (SUBJECTS, {"boxes": [{"id": "all", "label": "All"}, {"id": "dead", "label": "Dead", "require": "death"}]}),
     "populations": (SUBJECTS, {}),
     "deviations": ({"kind": "findings", "dataset": "adie"}, {"by": "ARMCD"}),
+    "intercurrent_events": (TIMES, {"by": "ARMCD"}),
     "planned": (TIMES, {"method": "Joint model"}),
 }
 RESPONSES = [
@@ -127,6 +131,7 @@ def nothing() -> dict[str, pd.DataFrame]:
         "adstay": store.empty(contracts_icu.ADSTAY),
         "adnoso": store.empty(contracts_icu.ADNOSO),
         "adae": store.empty(contracts.ADAE.with_columns(flag)),
+        "adice": store.empty(contracts.ADICE),
     }
 
 
@@ -138,11 +143,14 @@ def test_all_kinds_are_here() -> None:
 @pytest.mark.parametrize("people", ["patients without records", "no patient"])
 def test_nothing_gives_no_number_and_keeps_the_laws(kind: str, people: str) -> None:
     endpoint, analysis = SPECS[kind]
-    plan = protocol(datasets=[WINDOW, *RESPONSES], visit_sets=VISITS, design=DESIGN)
+    events = [{"id": "transplant", "milestone": "hsct", "label": "Transplant"}]
+    plan = protocol(datasets=[WINDOW, *RESPONSES], visit_sets=VISITS, design=DESIGN, intercurrent_events=events)
     subjects = adsl({f"{i}": {"ARMCD": "AB"[i % 2]} for i in range(4)})
     if people == "no patient":
         subjects = subjects.assign(SAFFL="N")
-    given = outcome(kind, endpoint, analysis)
+    estimand = {"population": "treated", "treatment": "t", "variable": "v", "summary": "s"}
+    declared = estimand | {"intercurrent": {"transplant": "treatment_policy"}}
+    given = outcome(kind, endpoint, analysis, estimand=declared)
     results, rowsets = run(given, {"adsl": subjects, **nothing()}, plan)
     assert len(results)
     found = laws(stack([results], (given,)), rowsets, subjects, store.empty(contracts.RECONCILIATION), plan, (given,))

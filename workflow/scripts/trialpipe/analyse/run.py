@@ -45,6 +45,7 @@ KINDS = {
     "deviations": "trialpipe.analyse.deviations",
     "flow": "trialpipe.analyse.flow",
     "populations": "trialpipe.analyse.populations",
+    "intercurrent_events": "trialpipe.analyse.intercurrent_events",
     "planned": "trialpipe.analyse.planned",
 }
 """Analysis kind to the module whose ``run`` computes it, imported when needed."""

@@ -250,6 +250,16 @@ class Populations(Analysis):
     kind: Literal["populations"]
 
 
+class IntercurrentEvents(Analysis):
+    """Patients with each declared intercurrent event while at risk of the outcome, with its strategy.
+
+    Every registered outcome has it without being asked for.
+    """
+
+    kind: Literal["intercurrent_events"]
+    dataset: DatasetId = Field("adice", description="dataset of intercurrent events")
+
+
 class Planned(Analysis):
     """A method that is registered but not built: rows with a null value and `not implemented`."""
 
@@ -286,6 +296,7 @@ AnyAnalysis = Annotated[
     | Baseline
     | Flow
     | Populations
+    | IntercurrentEvents
     | Planned,
     Field(discriminator="kind"),
 ]

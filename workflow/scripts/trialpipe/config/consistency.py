@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from trialpipe.config import estimands
 from trialpipe.config.datasets import Dataset, named_datasets, named_domains
 from trialpipe.config.errors import ConfigError, problem_at
 from trialpipe.config.extracts import Extracts
@@ -72,7 +73,9 @@ def _protocol(protocol: Protocol, extracts: Extracts) -> list[Fault]:
     uses_d: list[tuple[tuple[str | int, ...], str | None]] = []
     uses_d += [(("milestones", i, "domain"), m.domain) for i, m in enumerate(protocol.milestones)]
     for i, event in enumerate(protocol.intercurrent_events):
-        uses_m.append((("intercurrent_events", i, "milestone"), event.milestone))
+        at, stop = ("intercurrent_events", i), event.stop
+        uses_m += [((*at, "absent"), event.absent), ((*at, "at"), event.at)]
+        uses_m += [((*at, "stop"), name) for name in ((stop.start, *stop.unless) if stop else ())]
     for i, variable in enumerate(protocol.subject_variables):
         uses_d.append((("subject_variables", i, "domain"), variable.domain))
     uses_d += [(("last_alive", "domains", i), name) for i, name in enumerate(protocol.last_alive.domains)]
@@ -85,6 +88,9 @@ def _protocol(protocol: Protocol, extracts: Extracts) -> list[Fault]:
     faults += _events(protocol)
     populations = {p.id for p in protocol.populations}
     parents = [(("populations", i, "parent"), p.parent) for i, p in enumerate(protocol.populations)]
+    parents += [
+        (("intercurrent_events", i, "population"), e.population) for i, e in enumerate(protocol.intercurrent_events)
+    ]
     faults += _each("protocol", "population", populations, parents)
     for i, entry in enumerate(protocol.datasets):
         dataset_faults, dataset_domains = _dataset(protocol, i, entry)
@@ -103,6 +109,13 @@ def _events(protocol: Protocol) -> list[Fault]:
     faults = _each("protocol", "dataset of findings or grades", possible, uses)
     named = [(("milestones", i, "id"), m.id) for i, m in enumerate(protocol.milestones)]
     named += [(("derived_events", i, "id"), event.id) for i, event in enumerate(protocol.derived_events)]
+    dated = milestone_names(protocol) | {event.id for event in protocol.derived_events}
+    events = list(enumerate(protocol.intercurrent_events))
+    at = [(("intercurrent_events", i, "milestone"), event.milestone) for i, event in events]
+    faults += _each("protocol", "milestone or derived event", dated, at)
+    faults += _repeated("protocol", "intercurrent event", [(("intercurrent_events", i, "id"), e.id) for i, e in events])
+    # under its own name a patient has an event that is not simply its milestone
+    named += [(("intercurrent_events", i, "id"), e.id) for i, e in events if e.moment != e.milestone]
     return faults + _repeated("protocol", "milestone or event", named)
 
 
@@ -163,7 +176,7 @@ def _outcomes(protocol: Protocol, outcomes: Outcomes) -> list[Fault]:
     faults += _repeated("outcomes", "PARAMCD", coded)
     for i, outcome in enumerate(outcomes.outcomes):
         faults += _outcome(protocol, ("outcomes", i), outcome)
-    return faults
+    return faults + [("outcomes", at, message) for at, message in estimands.faults(protocol, outcomes.outcomes)]
 
 
 def _outcome(protocol: Protocol, at: tuple[str | int, ...], outcome: Outcome) -> list[Fault]:

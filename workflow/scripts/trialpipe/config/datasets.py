@@ -278,6 +278,17 @@ class TimeToEventDataset(Strict):
     label: Text = Field(description="what the dataset holds")
 
 
+class IntercurrentDataset(Strict):
+    """Intercurrent events per patient and outcome, with the declared strategy.
+
+    A protocol that declares such events has it without being asked for.
+    """
+
+    kind: Literal["intercurrent"]
+    id: DatasetId = Field("adice", description="name of the dataset")
+    label: Text = Field("Intercurrent events", description="what the dataset holds")
+
+
 class StateDataset(Strict):
     """ADEFF: one row per patient, state-at-horizon endpoint and scenario."""
 
@@ -303,6 +314,7 @@ Dataset = Annotated[
     | ExposureDataset
     | StayDataset
     | NosocomialDataset
+    | IntercurrentDataset
     | TimeToEventDataset
     | StateDataset,
     Field(discriminator="kind"),

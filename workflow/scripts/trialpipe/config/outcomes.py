@@ -168,6 +168,7 @@ Strategy = Literal[
     "composite_failure",
     "hypothetical",
     "while_on_treatment",
+    "while_alive",
     "principal_stratum",
     "terminal_by_definition",
 ]

@@ -5,6 +5,7 @@ No pandas here: the Snakefile imports this module at every start.
 
 from __future__ import annotations
 
+from trialpipe.config import estimands
 from trialpipe.config.analyses import AnyAnalysis, Baseline
 from trialpipe.config.datasets import Dataset, named_datasets, named_domains
 from trialpipe.config.extracts import DomainMap
@@ -151,6 +152,12 @@ def dataset_inputs(trial: Trial, name: str) -> tuple[list[str], list[str]]:
         needed += [variable.domain for variable in protocol.subject_variables]
         return list(dict.fromkeys(needed)), []
     spec = dataset(protocol, name)
+    if spec.kind == "intercurrent":
+        held = [o.endpoint.dataset for o in trial.outcomes if o.endpoint.kind in estimands.OWN_TIMES]
+        dated = {e.milestone for e in protocol.intercurrent_events}
+        dated |= {name for o in trial.outcomes for name in estimands.own_milestones(o, protocol)}
+        events = [event.dataset for event in protocol.derived_events if event.id in dated]
+        return [], list(dict.fromkeys(["adsl", *events, *held]))
     events = [event.dataset for event in protocol.derived_events] if spec.kind == "time_to_event" else []
     return named_domains(spec), list(dict.fromkeys(["adsl", *named_datasets(spec), *events]))
 
@@ -169,6 +176,8 @@ def dataset_protocol(protocol: Protocol, name: str) -> Protocol:
         blank["derived_events"] = ()
     if name == "adsl":
         return protocol.model_copy(update={**blank, "visit_sets": (), "datasets": (), "intercurrent_events": ()})
+    if dataset(protocol, name).kind == "intercurrent":
+        return protocol.model_copy(update={**blank, "derived_events": protocol.derived_events, "formulas": ()})
     needed = [name, *named_datasets(dataset(protocol, name))]
     kept = tuple(entry for entry in protocol.datasets if entry.id in needed)
     used = {visits for visits in (getattr(entry, "visits", None) for entry in kept) if visits}
@@ -182,6 +191,9 @@ def dataset_outcomes(trial: Trial, name: str) -> tuple[Outcome, ...]:
     """Outcomes whose endpoint a dataset holds, analyses blanked."""
     if name == "adsl":
         return ()
+    if dataset(trial.protocol, name).kind == "intercurrent":
+        every = (outcome for outcome in trial.outcomes if estimands.counts(outcome))
+        return tuple(o.model_copy(update={"sensitivity": (), "assumptions": (), "note": None}) for o in every)
     kinds = TIME_ENDPOINTS.get(dataset(trial.protocol, name).kind, ())
     return tuple(
         outcome.model_copy(update={"analyses": (), "registered": None, "assumptions": (), "note": None})
@@ -191,12 +203,16 @@ def dataset_outcomes(trial: Trial, name: str) -> tuple[Outcome, ...]:
 
 
 def groups(trial: Trial) -> list[str]:
-    """Analysis groups in order of appearance."""
-    return list(dict.fromkeys(outcome.group for outcome in trial.outcomes))
+    """Analysis groups in order of appearance; last, that of intercurrent events, if the protocol declares any."""
+    last = [estimands.GROUP] if estimands.dataset_id(trial.protocol) and group_outcomes(trial, estimands.GROUP) else []
+    return [*dict.fromkeys(outcome.group for outcome in trial.outcomes), *last]
 
 
 def group_outcomes(trial: Trial, group: str) -> tuple[Outcome, ...]:
-    """Outcomes computed in one job."""
+    """Outcomes computed in one job; in the group of intercurrent events all that have them, with their count alone."""
+    if group == estimands.GROUP:
+        every = (outcome for outcome in trial.outcomes if estimands.counts(outcome))
+        return tuple(estimands.counted(outcome, trial.protocol) for outcome in every)
     return tuple(outcome for outcome in trial.outcomes if outcome.group == group)
 
 

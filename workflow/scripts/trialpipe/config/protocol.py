@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from trialpipe.config.datasets import Dataset
 from trialpipe.config.names import DatasetId, Domain, Name, Names, Variable, Where
-from trialpipe.config.types import DateText, Id, Probability, Strict, Text
+from trialpipe.config.types import DateText, Duration, Id, Probability, Strict, Text
 
 
 class Assumption(Strict):
@@ -178,12 +178,45 @@ class VisitSet(Strict):
     visits: tuple[Visit, ...] = Field(description="the visits, in order of time")
 
 
+class TreatmentStop(Strict):
+    """The last administration is a stop if it comes before the planned end and nothing explains it."""
+
+    start: Name = Field(description="milestone of the first administration")
+    planned: Duration = Field(description="planned days of treatment, the first one counted")
+    unless: Names = Field((), description="milestones that explain the end, or last_alive for the end of what is known")
+    grace: Duration = Field(1, description="days after the last administration within which they explain it")
+
+
 class IntercurrentEvent(Strict):
-    """An event that affects the interpretation of outcomes (ICH E9(R1)); its date is a milestone."""
+    """An event that affects the interpretation of outcomes (ICH E9(R1)), found by its date.
+
+    Either a ``milestone`` (or derived event) that happened, or one that did not (``absent``), which is dated ``at``
+    another.
+    """
 
     id: Name = Field(description="name that estimands use")
-    milestone: Name = Field(description="milestone of its date")
     label: Text = Field(description="name in the report")
+    milestone: Name | None = Field(None, description="milestone or derived event of its date")
+    absent: Name | None = Field(None, description="milestone that the patient has not, e.g. first_dose: never treated")
+    at: Name | None = Field(None, description="with absent: milestone that dates it, e.g. inclusion")
+    population: Name | None = Field(None, description="only in patients of this population, e.g. those of one arm")
+    stop: TreatmentStop | None = Field(None, description="the milestone is a last administration: when it is a stop")
+
+    @model_validator(mode="after")
+    def _dated(self) -> IntercurrentEvent:
+        if (self.milestone is None) == (self.absent is None):
+            raise ValueError("needs either milestone or absent")
+        if (self.absent is None) != (self.at is None):
+            raise ValueError("absent and at belong together, e.g. absent: first_dose, at: inclusion")
+        if self.stop is not None and self.milestone is None:
+            raise ValueError("stop needs the milestone of the last administration")
+        return self
+
+    @property
+    def moment(self) -> str:
+        """Under which name a patient has it: the milestone itself where every occurrence of it counts, else the id."""
+        plain = self.population is None and self.stop is None
+        return self.milestone if plain and self.milestone is not None else self.id
 
 
 class Protocol(Strict):

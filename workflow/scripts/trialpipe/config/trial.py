@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from trialpipe.config.consistency import check_trial
 from trialpipe.config.errors import ConfigError, validate
+from trialpipe.config.estimands import with_intercurrent
 from trialpipe.config.extracts import Extracts, Form, Source
 from trialpipe.config.outcomes import Outcome, Outcomes
 from trialpipe.config.protocol import Protocol
@@ -68,6 +69,7 @@ def load_trial(trials: Path, trial: str, data_root: str = ".") -> Trial:
     if protocol.trial != trial:
         raise ConfigError(f"{shown['protocol']}: trial: '{protocol.trial}' is not the folder's name '{trial}'")
     check_trial(protocol, extracts, outcomes, documents)
+    protocol = with_intercurrent(protocol)
     lock, root = read_lock(folder / LOCK), Path(data_root) / extracts.root
     return Trial(trial, folder, protocol, with_files(extracts, root, lock), outcomes.outcomes, lock, root)
 

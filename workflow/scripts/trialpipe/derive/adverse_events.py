@@ -156,20 +156,31 @@ def onset(
     return Onset(start, end, end_low, time, flag, end_flag, tuple(notes))
 
 
-def inside(event: Onset, window: AEWindow, subject: Subject) -> tuple[bool, str | None]:
-    """Whether an event counts in a window, and a note if that was read conservatively.
+def bounds(window: AEWindow, subject: Subject) -> tuple[int, int | None] | None:
+    """First and last day of a window (None: open) for a patient; None if it never began.
 
-    A partial bound of the window is read as wide as it may be.
+    A partial bound is read as wide as it may be.
     """
     opening = subject.moment(window.start)
     if opening is None:
-        return False, None
+        return None
     first = opening.high if opening.low is None else opening.low
     closings = [moment.high for moment in map(subject.moment, window.ends) if moment is not None]
     closings += [moment.high - 1 for moment in map(subject.moment, window.before) if moment is not None]
     if window.until is not None:
         closings.append(first + window.until)
-    last = min(closings) + (window.extend or 0) if closings else None
+    return first, min(closings) + (window.extend or 0) if closings else None
+
+
+def inside(event: Onset, window: AEWindow, subject: Subject) -> tuple[bool, str | None]:
+    """Whether an event counts in a window, and a note if that was read conservatively.
+
+    A partial bound of the window is read as wide as it may be.
+    """
+    opening, held = subject.moment(window.start), bounds(window, subject)
+    if opening is None or held is None:
+        return False, None
+    first, last = held
     if event.start is None:
         over = event.end is not None and event.end < first
         return not over, None if over else f"counted in {window.id}"

@@ -28,6 +28,7 @@ KINDS = {
     "exposure": "trialpipe.derive.exposure",
     "stay": "trialpipe.derive.stay",
     "nosocomial": "trialpipe.derive.nosocomial",
+    "intercurrent": "trialpipe.derive.intercurrent_data",
     "time_to_event": "trialpipe.derive.tte",
     "state": "trialpipe.derive.state",
     "sofa": "trialpipe.derive.sofa",
@@ -91,6 +92,7 @@ _PLAIN = {
     "infections": contracts.ADINF,
     "stay": contracts_icu.ADSTAY,
     "nosocomial": contracts_icu.ADNOSO,
+    "intercurrent": contracts.ADICE,
     "time_to_event": contracts.ADTTE,
     "state": contracts.ADEFF,
 }

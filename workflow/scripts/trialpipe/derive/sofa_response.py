@@ -61,11 +61,8 @@ def run(
 
     Raises DataError for a visit or parameter the score does not have; UndeclaredIntercurrentEvent.
     """
-    spec = next(d for d in protocol.datasets if d.id == dataset)
-    assert isinstance(spec, SofaResponseDataset)
-    source = next(d for d in protocol.datasets if d.id == spec.source)
-    assert isinstance(source, SofaDataset)
-    people = subjects(derived["adsl"], protocol)
+    spec, _ = _source(dataset, protocol)
+    people = intercurrent.occurred(subjects(derived["adsl"], protocol), protocol)
     rows: list[dict[str, object]] = []
     for outcome in outcomes:
         if not isinstance(outcome.endpoint, Endpoint) or outcome.endpoint.dataset != dataset:
@@ -73,7 +70,7 @@ def run(
         for scenario, changed in endpoint_scenarios(outcome):
             endpoint = changed.endpoint
             assert isinstance(endpoint, Endpoint)
-            visit = _visit(endpoint, source, protocol, changed.id)
+            visit = visit_of(endpoint, protocol, changed.id)
             scores = _scores(derived[spec.source], endpoint, changed.id)
             decided = [(s, decide(s, endpoint, visit, scores.get(s.usubjid), protocol)) for s in people]
             rows += [
@@ -105,7 +102,18 @@ def decide(subject: Subject, endpoint: Endpoint, visit: Visit, score: Scored | N
     return Decision(SUCCESS if value <= base - endpoint.decrease else NO_DECREASE, target, notes)
 
 
-def _visit(endpoint: Endpoint, source: SofaDataset, protocol: Protocol, outcome: str) -> Visit:
+def _source(dataset: str, protocol: Protocol) -> tuple[SofaResponseDataset, SofaDataset]:
+    """The declared dataset and that of its score."""
+    spec = next(d for d in protocol.datasets if d.id == dataset)
+    assert isinstance(spec, SofaResponseDataset)
+    source = next(d for d in protocol.datasets if d.id == spec.source)
+    assert isinstance(source, SofaDataset)
+    return spec, source
+
+
+def visit_of(endpoint: Endpoint, protocol: Protocol, outcome: str) -> Visit:
+    """The visit of the score. Raises DataError if the score has no such visit."""
+    _, source = _source(endpoint.dataset, protocol)
     known = {visit.label: visit for visit in windows.visit_set(protocol, source.visits).visits}
     if endpoint.visit not in known:
         cure = f"use one of {', '.join(known)}"

@@ -54,7 +54,7 @@ def run(
 
     Raises UndeclaredIntercurrentEvent.
     """
-    people = subjects(derived["adsl"], protocol)
+    people = intercurrent.occurred(subjects(derived["adsl"], protocol), protocol)
     rows: list[dict[str, object]] = []
     for outcome in outcomes:
         if not isinstance(outcome.endpoint, StateAtHorizon) or outcome.endpoint.dataset != dataset:

@@ -83,5 +83,6 @@ def milestone_label(protocol: Protocol, milestone: str) -> str:
     """Label of a milestone or derived event; ``last_alive`` has a fixed one."""
     if milestone == LAST_ALIVE:
         return "Last known alive"
-    named = {m.id: m.label for m in protocol.milestones} | {e.id: e.label for e in protocol.derived_events}
+    named = {e.id: e.label for e in protocol.intercurrent_events}
+    named |= {m.id: m.label for m in protocol.milestones} | {e.id: e.label for e in protocol.derived_events}
     return named.get(milestone, milestone)

@@ -54,7 +54,7 @@ def run(
     Holds outcomes with a time_to_event endpoint on ``dataset`` and the time-to-event view of every
     state_at_horizon endpoint. Raises UndeclaredIntercurrentEvent.
     """
-    people = with_events(subjects(derived["adsl"], protocol), protocol, derived)
+    people = intercurrent.occurred(with_events(subjects(derived["adsl"], protocol), protocol, derived), protocol)
     rows: list[dict[str, object]] = []
     for outcome in outcomes:
         for scenario, changed in endpoint_scenarios(outcome):

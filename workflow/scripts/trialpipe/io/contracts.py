@@ -194,6 +194,29 @@ from list! Rows this row was derived from
     key=("USUBJID", "PARAMCD", "SCENARIO"),
 )
 
+ADICE = Contract(
+    "adice",
+    _c(
+        _ROW
+        + """
+USUBJID text! Unique subject identifier
+OUTCOME text! Outcome
+ICE text! Intercurrent event
+ICELABEL text! Name of the intercurrent event
+STRATEGY text! Declared strategy, or part_of_endpoint
+STARTDT date First day at risk of the outcome; null if not at risk
+ENDDT date Last day at risk
+OCCURFL text Y: occurred, or may have, while at risk; N: not; null if not at risk
+ADT date Date of the event, a partial one as its first possible day at risk
+AVAL float Elapsed days from STARTDT to ADT
+ADTF text Imputation flag of ADT
+NOTE text Why OCCURFL is null
+from list! Rows this row was derived from
+"""
+    ),
+    key=("USUBJID", "OUTCOME", "ICE"),
+)
+
 ADRS = Contract(
     "adrs",
     _c(

@@ -28,6 +28,7 @@ TABLES = {
     "flow": "Number of patients",
     "in_bands": "Patients with a value in the band, n/N (%)",
     "infections": "Patients with a first viral infection, n/N (%)",
+    "intercurrent_events": "Patients with the intercurrent event while at risk of the outcome, n/N (%)",
     "kaplan_meier": "Kaplan-Meier estimates: probability without event at each day; quantiles and means in days",
     "length_of_stay": "Patients, n/N (%); median, quartiles and range in days",
     "logrank": "Observed and expected events",

@@ -21,6 +21,7 @@ from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, table
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_QUERIES = 400
+INTERCURRENT = "intercurrent_events"
 
 
 def render(
@@ -107,9 +108,11 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
                 "caption": captions.figure_caption(analysis.kind, drawn, sets, words) if figure else "",
             }
         )
+    counted = [row for row in rows if row["analysis"] == INTERCURRENT]
     return {
         "outcome": outcome,
         "estimand": text.estimand(outcome, protocol),
+        "intercurrent": split(counted, INTERCURRENT, words, sets, "arm") if counted else [],
         "blocks": blocks,
         "headline": _named(headline(rows, asked), asked, rows, words),
         "assumed": any(row["assumed"] for row in rows),

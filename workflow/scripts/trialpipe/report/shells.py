@@ -213,6 +213,12 @@ SHELLS: dict[str, Shell] = {
         ),
         hide=("variable",),
     ),
+    "intercurrent_events": Shell(
+        (("Patients found, n/N (%)", SHARE[1]),),
+        titles={"category": "Intercurrent event", "term": "Declared strategy"},
+        first=("category", "term"),
+        groups="beside",
+    ),
     "planned": Shell((("Result", "{estimate}"),)),
     "populations": Shell((SHARE,)),
     "proportion": Shell((SHARE, INTERVAL, TEST), titles={"category": "State"}),

@@ -24,8 +24,10 @@ STRATEGIES = {
     "composite_failure": "composite (counts as failure)",
     "hypothetical": "hypothetical (as if it had not happened)",
     "while_on_treatment": "while on treatment (observation ends with it)",
+    "while_alive": "while alive (nothing is measured after it)",
     "principal_stratum": "principal stratum",
     "terminal_by_definition": "terminal by definition of the endpoint",
+    "part_of_endpoint": "part of the endpoint",
 }
 ROLES = {
     "primary": "Primary outcome",
@@ -83,6 +85,8 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     found["category", "infection"] = "Infection acquired in hospital" if nosocomial else "Viral infection"
     for entry in protocol.subject_variables:
         found |= {("category", level): label for level, label in entry.labels.items()}
+    found |= {("term", name): f"{words[:1].upper()}{words[1:]}" for name, words in STRATEGIES.items()}
+    found |= {("category", event.id): event.label for event in protocol.intercurrent_events}
     found["category", "Y"], found["category", "N"] = "Yes", "No"
     found["variable", "ARM"] = found["term", "ARM"] = "Arm"
     found["category", "lost_before_horizon"] = "Lost before the horizon, event assumed"
