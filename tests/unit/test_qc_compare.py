@@ -7,16 +7,17 @@ import math
 import pandas as pd
 import pytest
 
+from trialpipe.config.analyses import AnyAnalysis
 from trialpipe.io import reference
-from trialpipe.qc.compare import compare_records, compare_results, tolerances
+from trialpipe.qc.compare import compare_records, compare_results, confirmed, third_ways, tolerances
 from trialpipe.qc.export import KEYS, clean_text, result_keys, to_csv
-from trialpipe.qc.table import details, line, show
+from trialpipe.qc.table import details, line, passed, show
 
 
 def row(statistic: str, value: float | None, **key: object) -> dict:
     base: dict = dict.fromkeys(KEYS)
     base |= {"outcome": "os", "analysis": "kaplan_meier", "scenario": "primary", "group": "Overall", "time": 100.0}
-    base |= {"statistic": statistic, "value": value, "note": None, **key}
+    base |= {"statistic": statistic, "value": value, "note": None, "method": None, **key}
     base["result_id"] = "/".join(str(base[name]) for name in KEYS if base[name] is not None)
     return base
 
@@ -87,6 +88,49 @@ def test_every_kind_of_statistic_has_a_tolerance_with_a_reason() -> None:
     assert all(0 <= t.absolute < 1e-4 and 0 <= t.relative < 1e-4 for t in tolerances())
 
 
+@pytest.mark.parametrize(
+    ("analysis", "statistic", "method", "verdict"),
+    [
+        ("simon_two_stage", "umvue", "Stage-wise order of outcomes: p-value", "third way: enumeration"),
+        ("simon_two_stage.x", "umvue", "Stage-wise order of outcomes: p-value", "third way: enumeration"),
+        ("simon_two_stage", "n", None, "same"),
+        ("simon_two_stage", "lower", "Clopper-Pearson interval", "same"),
+        ("describe_by_visit", "q1", "Percentiles by Turnbull's estimate, censored", "third way: self-consistency"),
+        ("describe_by_visit", "q1", "Percentiles by SAS definition 5", "same"),
+        ("paired_change.a", "p", "Wilcoxon signed-rank test, exact", "third way: enumeration"),
+        ("paired_change.a", "median_change", "Wilcoxon signed-rank test, exact", "same"),
+    ],
+)
+def test_what_no_package_gives_is_confirmed_a_third_way(
+    analysis: str, statistic: str, method: str | None, verdict: str
+) -> None:
+    ours = [row(statistic, 0.5, analysis=analysis, method=method)]
+    assert verdicts(ours, [row(statistic, 0.5, analysis=analysis)]) == [verdict]
+    assert confirmed(verdict)
+    # a third way excuses no difference
+    assert verdicts(ours, [row(statistic, 0.6, analysis=analysis)]) == ["different"]
+
+
+def test_third_ways_name_kinds_and_statistics_that_exist() -> None:
+    lines = reference.rows("qc_third_way.csv")
+    known = {entry["statistic"] for entry in reference.rows("statistics.csv")} | {""}
+    kinds = {str(model.model_fields["kind"].annotation) for model in AnyAnalysis.__args__[0].__args__}
+    assert all(entry["statistic"] in known and entry["way"] and entry["reason"] for entry in lines)
+    assert all(any(f"'{way.analysis}'" in kind for kind in kinds) for way in third_ways())
+
+
+def test_trial_passes_only_if_all_is_covered_and_nothing_differs() -> None:
+    good = {"result_id": "a", "analysis": "cox", "verdict": "same", "ours": 1.0, "theirs": 1.0}
+    way = good | {"verdict": "third way: enumeration"}
+    empty = good | {"verdict": "no value"}
+    assert line([good, way, empty], []) == [3, 1, 1, 0, 0, 1, 0, 0]
+    assert passed(line([good, way, empty], []))
+    assert not passed(line([good, good | {"verdict": "not covered"}], []))
+    assert not passed(line([good, good | {"verdict": "different"}], []))
+    record = {"dataset": "adtte", "record": "p", "variable": "AVAL", "ours": "1", "theirs": "2", "verdict": "different"}
+    assert not passed(line([good], [record]))
+
+
 def test_records_agree_by_key_and_variable() -> None:
     ours = pd.DataFrame(
         {"USUBJID": ["a", "b"], "ADT": pd.to_datetime(["2020-01-01", None]), "AVAL": [1.5, 2.0], "X": [1, 2]}
@@ -137,7 +181,7 @@ def test_summary_counts_verdicts_and_names_differences() -> None:
         {"dataset": "adtte", "record": "p1", "variable": "AVAL", "ours": "1", "theirs": "2", "verdict": "different"},
         {"dataset": "adtte", "record": "p1", "variable": "ADT", "ours": "x", "theirs": "x", "verdict": "same"},
     ]
-    assert line(results, records) == [3, 1, 2, 1, 0, 1, 1]
+    assert line(results, records) == [3, 1, 0, 2, 1, 0, 1, 1]
     assert show({"t": line(results, records)}).splitlines()[0].split()[0] == "trial"
     text = "\n".join(details("t", results, records))
     assert "t b: 1.0 here, 2.0 in R" in text

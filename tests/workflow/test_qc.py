@@ -37,7 +37,7 @@ def compared(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_every_result_of_the_real_trial_is_confirmed(run: Path) -> None:
     results, records = compared(run)
     counts = results["verdict"].value_counts().to_dict()
-    assert set(counts) == {"same", "no value"}
+    assert set(counts) <= {"same", "third way: closed form", "no value"}
     assert counts["same"] > 20_000
     assert set(records["verdict"]) == {"same"}
     assert set(records["dataset"]) == {"adsl", "adtte"}

@@ -90,6 +90,7 @@ TABLES = {
     "`gvhd.yaml`": "staging and grading of graft-versus-host disease",
     "`privacy_rules.csv`": "what the pseudonymity gate removes",
     "`product_information_ruxolitinib.csv`": "preferred terms of a product information",
+    "`qc_third_way.csv`": "results that the second derivation confirms without a package of R, and how",
     "`qc_tolerances.csv`": "how far the second derivation may differ, by kind of statistic",
     "`response_rules.yaml`": "response rule-sets and reactivation; the grammar of all rules",
     "`sofa.yaml`": "bands of the organ failure score",

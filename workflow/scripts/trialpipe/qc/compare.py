@@ -12,6 +12,8 @@ from trialpipe.io import reference
 from trialpipe.qc.export import KEYS, time_text
 
 SAME, DIFFERENT, NO_VALUE, NOT_COVERED = "same", "different", "no value", "not covered"
+THIRD = "third way: "
+"""Begins the verdict of a result that agrees with one that no package of R gives; the way follows."""
 _PUNCTUATION = re.compile(r"[^a-z0-9.+]+")
 RECORD_TOLERANCE = 1e-9
 """Relative; values of records pass through text with 17 digits."""
@@ -38,11 +40,40 @@ def tolerances() -> list[Tolerance]:
     ]
 
 
+class ThirdWay(NamedTuple):
+    analysis: str
+    statistic: str
+    method: str
+    way: str
+
+    def fits(self, analysis: str, statistic: str, method: str) -> bool:
+        """Empty fields fit everything; a method fits by its first words."""
+        return (
+            self.analysis == analysis
+            and (not self.statistic or self.statistic == statistic)
+            and method.startswith(self.method)
+        )
+
+
+def third_ways() -> list[ThirdWay]:
+    """Lines of ``resources/reference/qc_third_way.csv``."""
+    return [
+        ThirdWay(row["analysis"], row["statistic"], row["method"], row["way"])
+        for row in reference.rows("qc_third_way.csv")
+    ]
+
+
+def confirmed(verdict: str) -> bool:
+    """Whether a verdict says that both derivations agree on a value."""
+    return verdict == SAME or verdict.startswith(THIRD)
+
+
 def compare_results(results: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """Contract ``QC``: one row per result of either side.
 
     ``results``: contract ``analysis``. ``theirs``: text table of the columns ``KEYS`` and ``value``. A value on one
-    side only is ``different``; a result for which the second derivation has no row is ``not covered``.
+    side only is ``different``; a result for which the second derivation has no row is ``not covered``; one that agrees
+    is ``same``, or ``third way: <name>`` where R has no function for it (``third_ways``).
     Raises ValueError if the second derivation gives a key twice.
     """
     other = {_key(row): _number(row["value"]) for row in theirs.to_dict("records")}
@@ -50,12 +81,15 @@ def compare_results(results: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame
         twice = theirs[theirs.duplicated(list(KEYS))].iloc[0]
         raise ValueError(f"the second derivation gives a result twice: {twice.to_dict()}")
     kinds = {row["statistic"]: row["kind"] for row in reference.rows("statistics.csv")}
-    table = tolerances()
+    table, ways = tolerances(), third_ways()
     rows = []
     for row in results.to_dict("records"):
         key = _key(row)
         covered = key in other
-        rows.append(_verdict(row, other.pop(key, math.nan), covered, _tolerance(table, kinds, row)))
+        found = _verdict(row, other.pop(key, math.nan), covered, _tolerance(table, kinds, row))
+        if found["verdict"] == SAME:
+            found["verdict"] = _agreed(ways, row)
+        rows.append(found)
     for key, value in other.items():
         if not math.isnan(value):
             rows.append(_theirs_alone(dict(zip(KEYS, key, strict=True)), value))
@@ -64,9 +98,18 @@ def compare_results(results: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame
 
 def _tolerance(table: list[Tolerance], kinds: dict[str, str], row: dict) -> tuple[float, float]:
     kind = kinds.get(row["statistic"], "estimate")
-    analysis = str(row["analysis"]).split(".")[0].split("~")[0]
-    found = next((t for t in table if t.fits(kind, analysis, row["statistic"])), None)
+    found = next((t for t in table if t.fits(kind, _kind(row), row["statistic"])), None)
     return (found.absolute, found.relative) if found else (0.0, 0.0)
+
+
+def _agreed(ways: list[ThirdWay], row: dict) -> str:
+    method = _text(row["method"])
+    found = next((w for w in ways if w.fits(_kind(row), row["statistic"], method)), None)
+    return f"{THIRD}{found.way}" if found else SAME
+
+
+def _kind(row: dict) -> str:
+    return str(row["analysis"]).split(".")[0].split("~")[0]
 
 
 def _verdict(row: dict, theirs: float, covered: bool, tolerance: tuple[float, float]) -> dict:

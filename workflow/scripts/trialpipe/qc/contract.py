@@ -16,7 +16,7 @@ QC = Contract(
         Column("theirs", "float", "Value of the second derivation"),
         Column("difference", "float", "Ours minus theirs"),
         Column("tolerance", "float", "Largest difference that counts as the same"),
-        Column("verdict", "text", "same, different, no value (neither has one) or not covered", nullable=False),
+        Column("verdict", "text", "same, third way: <name>, different, not covered or no value", nullable=False),
         Column("note", "text", "Why there is nothing to compare"),
     ),
     key=("result_id",),

@@ -1,4 +1,4 @@
-"""``make qc``: what the second derivation confirms, a line per trial; exit 1 where a number differs."""
+"""``make qc``: what the second derivation confirms, a line per trial; exit 1 where a number differs or is not covered."""
 
 from __future__ import annotations
 
@@ -8,18 +8,25 @@ from pathlib import Path
 
 from trialpipe.config.site import load_trials, read_site
 from trialpipe.io import store
-from trialpipe.qc.compare import DIFFERENT, NO_VALUE, NOT_COVERED, SAME
+from trialpipe.qc.compare import DIFFERENT, NO_VALUE, NOT_COVERED, SAME, THIRD
 
-COLUMNS = ("trial", "results", SAME, DIFFERENT, NOT_COVERED, NO_VALUE, "records", "records different")
+THIRD_WAY = THIRD.rstrip(": ")
+COLUMNS = ("trial", "results", SAME, THIRD_WAY, DIFFERENT, NOT_COVERED, NO_VALUE, "records", "records different")
 
 
 def line(results: list[dict], records: list[dict]) -> list[int]:
     """Numbers of ``COLUMNS`` after the trial's id."""
-    verdicts = Counter(row["verdict"] for row in results)
+    verdicts = Counter(row["verdict"].split(":")[0] for row in results)
     own = sum(not row["result_id"].startswith("theirs:") for row in results)
     names = {(row["dataset"], row["record"]) for row in records}
     wrong = {(row["dataset"], row["record"]) for row in records if row["verdict"] == DIFFERENT}
-    return [own, *(verdicts[name] for name in COLUMNS[2:6]), len(names), len(wrong)]
+    return [own, *(verdicts[name] for name in COLUMNS[2:7]), len(names), len(wrong)]
+
+
+def passed(numbers: list[int]) -> bool:
+    """Whether nothing differs and nothing that has a value is left out."""
+    found = dict(zip(COLUMNS[1:], numbers, strict=True))
+    return not (found[DIFFERENT] or found[NOT_COVERED] or found["records different"])
 
 
 def show(lines: dict[str, list[int]]) -> str:
@@ -56,7 +63,7 @@ def main() -> int:
         notes += details(trial, *tables)
     print(show(lines))
     print(*notes, sep="\n")
-    return int(any(numbers[2] or numbers[-1] for numbers in lines.values()))
+    return int(not all(map(passed, lines.values())))
 
 
 if __name__ == "__main__":
