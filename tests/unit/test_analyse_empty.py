@@ -16,6 +16,7 @@ from trialpipe.io import contracts, contracts_icu, store
 from trialpipe.io.contracts import Column
 
 TIMES = {"kind": "time_to_event", "origin": "first_dose", "event": "death", "competing": "hsct"}
+DEATH = {"kind": "time_to_event", "origin": "first_dose", "event": "death"}
 STATE = {"kind": "state_at_horizon", "origin": "first_dose", "horizon": "56 days", "terminal": "hsct"}
 FINDINGS = {"kind": "findings", "dataset": "adlb"}
 RESPONSE = {"kind": "response", "dataset": "adrs"}
@@ -49,7 +50,7 @@ SPECS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "mixed_model": (FINDINGS, {"parameter": "HGB", "visits": ["D1", "D14"], "base_visit": "D1", "by": "ARMCD"}),
     "ancova": (FINDINGS, {"parameter": "HGB", "visit": "D14", "by": "ARMCD", "covariates": ["SEX"]}),
     "cmh": (FINDINGS, {"parameter": "CNS", "visit": "D14", "by": "ARMCD", "categories": ["N", "Y"], "strata": ["SEX"]}),
-    "state_occupation": (TIMES, {"by": "ARMCD", "at": ["28 days"], "states": [{"milestone": "hsct", "label": "HSCT"}]}),
+    "state_occupation": (DEATH, {"by": "ARMCD", "at": ["28 days"], "states": [{"milestone": "hsct", "label": "HSCT"}]}),
     "categories_by_visit": (FINDINGS, {"parameters": ["CNS"], "visits": ["D14"], "categories": ["N", "Y"]}),
     "adverse_events": (EVENTS, {"window": "w", "by": "ARMCD"}),
     "baseline": (

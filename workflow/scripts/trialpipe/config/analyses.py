@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from trialpipe.config.analyses_base import Analysis, Interval
+from trialpipe.config.analyses_models import Ancova, Cmh, StateOccupation
 from trialpipe.config.analyses_survival import (
     Cox,
     CumulativeIncidence,
@@ -291,6 +292,9 @@ AnyAnalysis = Annotated[
     | InBands
     | PairedChange
     | MixedModel
+    | Ancova
+    | Cmh
+    | StateOccupation
     | CategoriesByVisit
     | AdverseEvents
     | Baseline

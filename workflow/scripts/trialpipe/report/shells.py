@@ -74,6 +74,19 @@ SHELLS: dict[str, Shell] = {
         groups="beside",
         displays=True,
     ),
+    "ancova": Shell(
+        (
+            ("n", "{n}"),
+            ("Adjusted mean", "{ls_mean}"),
+            ("Difference", "{mean_difference}"),
+            ("SE", "{std_err}"),
+            INTERVAL,
+            ("F", "{f}"),
+            TEST,
+            ("Variance", "{variance}"),
+        ),
+        hide=("variable",),
+    ),
     "baseline": Shell(
         (
             (
@@ -89,6 +102,16 @@ SHELLS: dict[str, Shell] = {
         (SHARE, INTERVAL, ("Missing", "{missing}"), ("Alive", "{alive}")),
         hide=("variable",),
         first=("parameter", "visit", "group"),
+    ),
+    "cmh": Shell(
+        (
+            SHARE,
+            ("Odds ratio", "{odds_ratio}"),
+            INTERVAL,
+            ("Chi-square", "{chi_square}"),
+            TEST,
+        ),
+        hide=("variable",),
     ),
     "cox": Shell(RATIO),
     "cumulative_incidence": Shell(
@@ -242,6 +265,17 @@ SHELLS: dict[str, Shell] = {
         (("n", "{n}"), ("Probability", "{probability}|{survival}|{cif}"), ("Median", "{median}")),
         titles={"category": "Days", "term": "Days"},
         hide=("parameter", "time"),
+    ),
+    "state_occupation": Shell(
+        (
+            ("n", "{n}"),
+            ("Left out", "{missing}"),
+            ("In the state before", "{n_risk}"),
+            ("Probability", "{occupation}"),
+            ("SE", "{std_err}"),
+            INTERVAL,
+        ),
+        titles={"term": "From", "category": "State"},
     ),
     "simon_two_stage": Shell(
         (

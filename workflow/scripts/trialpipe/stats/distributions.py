@@ -41,6 +41,13 @@ def chi2_upper(x: float, df: float) -> float:
     return math.nan if math.isnan(x) or df <= 0 else float(chdtrc(df, max(x, 0.0)))
 
 
+def f_upper(f: float, df1: float, df2: float) -> float:
+    """P(F with df1 and df2 degrees of freedom > f); nan for nan or without degrees of freedom."""
+    from scipy.special import fdtrc
+
+    return math.nan if math.isnan(f) or df1 <= 0 or df2 <= 0 else float(fdtrc(df1, df2, max(f, 0.0)))
+
+
 def t_p(t: float, df: float) -> float:
     """Two-sided p-value of Student's t; nan for nan."""
     from scipy.special import stdtr

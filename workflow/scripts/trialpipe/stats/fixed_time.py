@@ -31,6 +31,19 @@ def difference(first: float, se1: float, second: float, se2: float, conf_level: 
     return Difference(gap, error, gap - half, gap + half, z, normal_p(z))
 
 
+def ratio(first: float, se1: float, second: float, se2: float, conf_level: float = 0.95) -> Difference:
+    """First over second of two independent estimates that are positive, normal on the log scale; z is of the log.
+
+    Ratio of restricted means (Uno and others 2014 J Clin Oncol 32:2380): the error of the log is
+    sqrt(se1^2/first^2 + se2^2/second^2). ``std_err`` is of the log; all nan unless both are positive.
+    """
+    if not (first > 0 and second > 0) or math.isnan(se1) or math.isnan(se2):
+        return Difference(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
+    found = difference(math.log(first), se1 / first, math.log(second), se2 / second, conf_level)
+    estimate, lower, upper = (math.exp(v) for v in (found.estimate, found.lower, found.upper))
+    return Difference(estimate, found.std_err, lower, upper, found.z, found.p)
+
+
 def complementary_log_log(first: float, se1: float, second: float, se2: float) -> tuple[float, float]:
     """(z, two-sided p) of log(-log S1) - log(-log S2) = 0 (Klein, Logan, Harhoff, Andersen 2007, Stat Med 26:4505).
 
