@@ -124,14 +124,20 @@ def test_flagged_records_leave():
         ("2018-03-10", "2018-03-15", ("2018-03-10", "2018-03-10", "2018-03-10")),
         ("2018-03-10", "2018-03-01", ("2018-03-10", "2018-03-10", "2018-03-10")),
         (None, "2018-03-15", ("2018-03-15", "2019-12-31", "2018-03-15")),
-        ("2018-03", "2018-05-02", ("2018-03-01", "2018-03-31", "2018-03-31")),  # contradiction: bounds stay as recorded
+        (
+            "2018-03",
+            "2018-05-02",
+            ("2018-03-01", "2018-03-31", "2018-03-01"),
+        ),  # after the death: no evidence
+        ("2018-03", ("2018-03-11", "2018-05-02"), ("2018-03-11", "2018-03-31", "2018-03-11")),
     ],
 )
 def test_death_and_last_alive_bound_each_other(death, visit, expected):
+    visits = (visit,) if isinstance(visit, str) else visit
     clean = {
         "dm": people("1"),
         "ds": domain("ds", [{"id": "1", "DSDECOD": "DEATH", "DSSTDTC": death}]),
-        "lb": domain("lb", [{"id": "1", "test": "HGB", "value": 80, "date": visit}]),
+        "lb": domain("lb", [{"id": "1", "test": "HGB", "value": 80, "date": date} for date in visits]),
     }
     found = adsl_of(protocol(), clean)
     assert (iso(found, "DTHDT_LO"), iso(found, "DTHDT_HI"), iso(found, "LSTALVDT")) == expected

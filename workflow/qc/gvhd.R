@@ -110,10 +110,13 @@ gvhd_grade <- function(system, stages, look) {
     banded(system$grades, at)$low
   }
   grade <- list(low = end("low"), high = end("high"))
-  # the investigator's diagnosis is at least the lowest grade
   some <- !is.null(system$some_if) && isTRUE(holds(system$some_if, look, list()))
-  if (some) lapply(grade, max, 1) else grade
+  if (!some) return(grade)
+  # diagnosed: at least the lowest grade, and of any grade where the organs show none
+  if (grade$high == 0) list(low = 1, high = greatest_points(system)) else lapply(grade, max, 1)
 }
+
+greatest_points <- function(system) max(vapply(system$grades, function(band) as.numeric(band$points), 0))
 
 grade_label <- function(system, grade) {
   for (band in system$grades) if (as.numeric(band$points) == grade) return(as.character(band$label))
@@ -191,9 +194,10 @@ gvhd_course <- function(study, id) {
   study$cache[[key]]
 }
 
-# `end` (from, to) of the assessments of each patient; without any it is 0 where the form is filled only where there is GVHD
-worst_of <- function(study, dataset, mine, end) {
-  none <- if (isTRUE(dataset$recorded_if_present)) 0 else NA
+# `end` (from, to) of the assessments of each patient; without any there was none where the form is filled only where
+# there is GVHD, else anything up to the greatest
+worst_of <- function(study, dataset, mine, end, greatest) {
+  none <- if (isTRUE(dataset$recorded_if_present) || end == "from") 0 else greatest
   vapply(study$ids, function(id) {
     values <- mine[[end]][mine$USUBJID == id]
     if (length(values)) max(values) else none
@@ -206,8 +210,10 @@ course_rows <- function(study, code, system, low, high) {
 
 greatest_grade <- function(study, dataset, system, mine) {
   grades <- mine[mine$role == "grade", , drop = FALSE]
-  rows <- course_rows(study, system$maximum$code, system, worst_of(study, dataset, grades, "from"), worst_of(study, dataset, grades, "to"))
-  known <- !is.na(rows$from) & rows$from == rows$to
+  greatest <- greatest_points(system)
+  ends <- lapply(c("from", "to"), function(end) worst_of(study, dataset, grades, end, greatest))
+  rows <- course_rows(study, system$maximum$code, system, ends[[1]], ends[[2]])
+  known <- rows$from == rows$to
   rows$AVALC <- NA_character_
   rows$AVALC[known] <- vapply(rows$from[known], function(grade) grade_label(system, grade), "")
   # the day on which the greatest grade was first seen
@@ -221,8 +227,9 @@ greatest_grade <- function(study, dataset, system, mine) {
 
 gvhd_onset <- function(study, dataset, system, event, mine) {
   mine <- mine[mine$PARAMCD == event$code, , drop = FALSE]
-  rows <- course_rows(study, event$code, system, worst_of(study, dataset, mine, "from"), worst_of(study, dataset, mine, "to"))
-  rows$AVALC <- ifelse(rows$from %in% 1, "Y", ifelse(rows$to %in% 0, "N", NA))
+  ends <- lapply(c("from", "to"), function(end) worst_of(study, dataset, mine, end, 1))
+  rows <- course_rows(study, event$code, system, ends[[1]], ends[[2]])
+  rows$AVALC <- ifelse(rows$from == 1, "Y", ifelse(rows$to == 0, "N", NA))
   first <- mine[mine$from == 1, , drop = FALSE]
   first <- first[order(first$low, first$high), , drop = FALSE]
   at <- match(rows$USUBJID, first$USUBJID)

@@ -32,11 +32,13 @@ trial_origin <- function(study) {
   day
 }
 
-# last dated evidence of life: latest certain day of any record of the domains, at most the cut-off (ruling 5)
+# last dated evidence of life: latest certain day of any record of the domains, at most the cut-off (ruling 5); a record
+# after the last possible day of the death is an error of the data
 last_alive_dates <- function(study, ids, without = character(0)) {
   evidence <- study$protocol$last_alive
   cutoff <- days(study$protocol$data_cutoff)
   latest <- rep(NA_real_, length(ids))
+  limit <- pmin(rep(cutoff, length(ids)), study$milestones$death$high, na.rm = TRUE)
   for (domain in texts(evidence$domains)) {
     table <- clean(study, domain)
     excluded <- evidence$exclude[[domain]]
@@ -44,12 +46,12 @@ last_alive_dates <- function(study, ids, without = character(0)) {
     table <- table[!table$row_id %in% without, , drop = FALSE]
     for (column in grep("DT_LO$", names(table), value = TRUE)) {
       day <- days(table[[column]])
+      day[day > limit[match(table$USUBJID, ids)]] <- NA
       best <- tapply(day, factor(table$USUBJID, ids), function(x) if (all(is.na(x))) NA else max(x, na.rm = TRUE))
       latest <- pmax(latest, as.numeric(best), na.rm = TRUE)
     }
   }
-  # a record after the death is an error of the data, not evidence of life
-  pmin(latest, cutoff, study$milestones$death$high, na.rm = TRUE)
+  latest
 }
 
 subject_variable <- function(study, entry, ids) {
@@ -106,7 +108,7 @@ later_death <- function(study, adsl, ids) {
     records <- matching(clean(study, milestone$domain), milestone$where)$row_id
     seen <- last_alive_dates(study, ids, records)
     high <- ifelse(death$happened & is.na(death$high), days(study$protocol$data_cutoff), death$high)
-    low <- ifelse(partial, pmax(death$low, pmin(seen, high), na.rm = TRUE), death$low)
+    low <- ifelse(partial, pmax(death$low, seen, na.rm = TRUE), death$low)
     study$milestones$death$low <- low
     adsl[[paste0(milestone$variable, "_LO")]] <- low
   }

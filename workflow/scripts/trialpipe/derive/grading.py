@@ -34,8 +34,8 @@ class Graded(NamedTuple):
 def stage(organ: Organ, now: Now, prefer: str = MEASURES) -> Graded:
     """Stage of an organ from values by parameter.
 
-    The first source of the preferred kind that applies counts; where it leaves the stage open or there is none, the
-    first of the other kind. Without any source the stage may be anything.
+    The first source of the preferred kind that applies and gives one stage counts, then the first of the other kind.
+    Where all leave the stage open, the first that applies bounds it. Without any source it may be anything.
     """
     other = INVESTIGATOR if prefer == MEASURES else MEASURES
     first, second = (_of_kind(organ, kind, now) for kind in (prefer, other))
@@ -50,12 +50,9 @@ def stage(organ: Organ, now: Now, prefer: str = MEASURES) -> Graded:
 
 
 def _of_kind(organ: Organ, kind: str, now: Now) -> Graded | None:
-    for source in organ.sources:
-        if source.by in (kind, BOTH) and _applies(source, now):
-            found = _by_source(organ, source, now)
-            if found is not None:
-                return found
-    return None
+    sources = (source for source in organ.sources if source.by in (kind, BOTH) and _applies(source, now))
+    graded = [found for source in sources if (found := _by_source(organ, source, now)) is not None]
+    return next((found for found in graded if found.value is not None), graded[0] if graded else None)
 
 
 def _applies(source: Source, now: Now) -> bool:

@@ -73,11 +73,15 @@ def _pick(records: list[_Record], pick: str) -> Found:
     return Found(low, high, time, tuple(record.row_id for record in used))
 
 
-def alive(evidence: Evidence, clean: Mapping[str, pd.DataFrame], cutoff: int) -> dict[str, tuple[int, str]]:
+def alive(
+    evidence: Evidence, clean: Mapping[str, pd.DataFrame], cutoff: int, deaths: Mapping[str, Found]
+) -> dict[str, tuple[int, str]]:
     """Last dated evidence of life per patient: (day, row id), the latest lower bound of any date by the cut-off.
 
-    A finding that was not done, an excluded record and one after the cut-off prove nothing.
+    A finding that was not done, an excluded record and one after the cut-off prove nothing; a record after the last
+    possible day of the death is an error of the data.
     """
+    last = {usubjid: death.high for usubjid, death in deaths.items() if death.high is not None}
     latest: dict[str, tuple[int, str]] = {}
     for domain in evidence.domains:
         rows = usable(clean[domain], None, cutoff)
@@ -87,8 +91,9 @@ def alive(evidence: Evidence, clean: Mapping[str, pd.DataFrame], cutoff: int) ->
         for name in sorted(c for c in rows.columns if c.endswith("DTC") and date_columns(c).low in rows.columns):
             lows = days(rows[date_columns(name).low])
             for usubjid, row_id, low in zip(rows["USUBJID"], rows["row_id"], lows, strict=True):
-                if low is not None and low <= cutoff and (low, row_id) > latest.get(usubjid, (low - 1, "")):
-                    latest[usubjid] = (low, row_id)
+                if low is None or low > min(cutoff, last.get(usubjid, cutoff)):
+                    continue
+                latest[usubjid] = max((low, row_id), latest.get(usubjid, (low, row_id)))
     return latest
 
 
@@ -105,7 +110,7 @@ def timelines(protocol: Protocol, clean: Mapping[str, pd.DataFrame]) -> dict[str
     """Timeline of every patient with a milestone or evidence of life, by USUBJID."""
     cutoff = cutoff_day(protocol)
     found = {m.id: find(m, clean[m.domain], cutoff) for m in protocol.milestones}
-    seen = alive(protocol.last_alive, clean, cutoff)
+    seen = alive(protocol.last_alive, clean, cutoff, found.get(DEATH, {}))
     usubjids = set(seen).union(*found.values())
     lines = {}
     for usubjid in sorted(usubjids):
@@ -135,8 +140,6 @@ def _tighten(found: dict[str, Found], seen: tuple[int, str] | None, cutoff: int)
     for name, item in capped.items():
         if name != DEATH and not item.exact:
             capped[name] = _within(item, None, last)
-    # a death in an unknown part of a month leaves the patient known alive until its first possible day
-    day_alive = None if day_alive is None else min(day_alive, last)
     return Timeline(capped, day_alive, row)
 
 
