@@ -69,12 +69,64 @@ def test_durations():
             dt.datetime.fromisoformat(row["start"]),
             dt.datetime.fromisoformat(row["end"]),
             row["out_unit"],
+            in_unit=row["in_unit"],
             floor=row["floor_in"] == "TRUE",
             add_one=row["add_one"] == "TRUE",
             truncate=row["trunc_out"] == "TRUE",
-            calendar_units=row["type"] != "duration",
+            calendar_units=row["type"] == "interval",
         )
         assert found == pytest.approx(value, rel=1e-6), row["test"]
+
+
+_NEW_YEAR, _NOON = dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 15, 12, 30, 45)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "unit", "options", "want"),
+    [
+        # a day, counted from 0 and from 1, and never 0 without a sign
+        (dt.date(2020, 3, 1), dt.date(2020, 3, 1), "days", {}, 0),
+        (dt.date(2020, 3, 1), dt.date(2020, 3, 1), "days", {"add_one": True}, 1),
+        (dt.date(2020, 3, 1), dt.date(2020, 2, 28), "days", {"add_one": True}, -2),
+        (dt.date(2020, 2, 28), dt.date(2020, 3, 1), "days", {"add_one": True}, 3),
+        # clock times count only where they are not dropped
+        (_NEW_YEAR, _NOON, "days", {}, 14),
+        (_NEW_YEAR, _NOON, "days", {"floor": False}, 14 + 45045 / 86400),
+        (_NEW_YEAR, _NOON, "hours", {"in_unit": "hours"}, 14 * 24 + 12),
+        (_NEW_YEAR, _NOON, "minutes", {"in_unit": "minutes"}, 14 * 1440 + 750),
+        (_NEW_YEAR, _NOON, "seconds", {"in_unit": "seconds"}, 14 * 86400 + 45045),
+        (_NEW_YEAR, _NOON, "days", {"in_unit": "months"}, 0),
+        (_NEW_YEAR, dt.datetime(2021, 5, 5), "days", {"in_unit": "years"}, 366),
+        (dt.date(2020, 1, 4), dt.date(2020, 1, 5), "days", {"in_unit": "weeks"}, 7),
+        # one unit of the input, in units of the output
+        (_NEW_YEAR, _NOON, "hours", {"add_one": True}, 15 * 24),
+        (_NEW_YEAR, _NOON, "weeks", {"add_one": True}, 15 / 7),
+        (_NEW_YEAR, _NOON, "hours", {"in_unit": "hours", "add_one": True}, 14 * 24 + 13),
+        # mean and calendar years and months
+        (dt.date(2019, 1, 1), dt.date(2020, 1, 1), "years", {}, 365 / 365.25),
+        (dt.date(2019, 1, 1), dt.date(2020, 1, 1), "years", {"calendar_units": True}, 1),
+        (dt.date(2019, 1, 1), dt.date(2019, 2, 1), "months", {}, 31 / 30.4375),
+        (dt.date(2019, 1, 1), dt.date(2019, 2, 15), "months", {"calendar_units": True}, 1.5),
+        (
+            dt.date(2019, 1, 1),
+            dt.date(2019, 2, 1),
+            "months",
+            {"calendar_units": True, "add_one": True},
+            1 + 1 / 30.4375,
+        ),
+        (dt.date(2019, 2, 15), dt.date(2019, 1, 1), "months", {"calendar_units": True}, -1 - 14 / 31),
+        # to whole units towards zero
+        (dt.date(2020, 1, 1), dt.date(2020, 1, 14), "wk", {"truncate": True}, 1),
+        (dt.date(2020, 1, 14), dt.date(2020, 1, 1), "WEEKS", {"truncate": True}, -1),
+    ],
+)
+def test_branches_of_durations(start: dt.date, end: dt.date, unit: str, options: dict, want: float) -> None:
+    assert dates.duration(start, end, unit, **options) == pytest.approx(want, rel=1e-12)
+
+
+def test_an_unknown_unit_is_refused() -> None:
+    with pytest.raises(KeyError):
+        dates.duration(_NEW_YEAR, _NOON, "fortnights")
 
 
 @pytest.mark.parametrize(

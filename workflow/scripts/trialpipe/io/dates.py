@@ -165,7 +165,18 @@ def _whole(text: str | None, rule: str) -> str | None:
 
 
 _SECONDS = {"weeks": 604800.0, "days": 86400.0, "hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
-_MEAN_DAYS = {"years": 365.25, "months": 365.25 / 12}
+# a year is 365.25 days on average, a month a twelfth of it
+_MEAN_SECONDS = _SECONDS | {"years": 365.25 * 86400.0, "months": 365.25 * 86400.0 / 12}
+_UNITS = {
+    "years": ("year", "years", "yr", "yrs", "y"),
+    "months": ("month", "months", "mo", "mos"),
+    "weeks": ("week", "weeks", "wk", "wks", "w"),
+    "days": ("day", "days", "d"),
+    "hours": ("hour", "hours", "hr", "hrs", "h"),
+    "minutes": ("minute", "minutes", "min", "mins"),
+    "seconds": ("second", "seconds", "sec", "secs", "s"),
+}
+_UNIT = {spelling: unit for unit, spellings in _UNITS.items() for spelling in spellings}
 
 
 def duration(
@@ -173,33 +184,45 @@ def duration(
     end: dt.date | dt.datetime,
     unit: str,
     *,
+    in_unit: str = "days",
     floor: bool = True,
     add_one: bool = False,
     truncate: bool = False,
     calendar_units: bool = False,
 ) -> float:
-    """Time from ``start`` to ``end`` in ``unit`` (years, months, weeks, days, hours, minutes, seconds).
+    """Time from ``start`` to ``end`` in ``unit`` (years, months, weeks, days, hours, minutes, seconds, or their usual
+    abbreviations); negative if end is before start.
 
-    ``floor`` drops clock times first; ``add_one`` counts the first day as day 1 (only if end is not before start);
-    ``truncate`` cuts to whole units. Years and months are mean lengths (365.25 days), or with ``calendar_units``
-    whole calendar steps plus the share of the next one. KeyError for another unit.
+    ``floor`` first drops what is finer than ``in_unit`` (weeks begin on Sunday); ``add_one`` adds one ``in_unit``
+    unless the time is negative, so that with days the first day is day 1; ``truncate`` cuts to whole units. Years and
+    months are mean lengths (365.25 days), or with ``calendar_units`` whole calendar steps plus the share of the next
+    one; what ``add_one`` adds is always a mean length. KeyError for another unit.
     """
-    first, last = _moment(start, floor), _moment(end, floor)
-    if add_one and last >= first:
-        last += dt.timedelta(days=1)
-    if unit in _MEAN_DAYS:
-        months = 12 if unit == "years" else 1
-        whole = (last - first).total_seconds() / 86400 / _MEAN_DAYS[unit]
-        value = _calendar(first, last, months) if calendar_units else whole
+    wanted, step = _UNIT[unit.lower()], _UNIT[in_unit.lower()]
+    first, last = (_floored(value, step) if floor else _moment(value) for value in (start, end))
+    if calendar_units and wanted in ("years", "months"):
+        value = _calendar(first, last, 12 if wanted == "years" else 1)
     else:
-        value = (last - first).total_seconds() / _SECONDS[unit]
+        value = (last - first).total_seconds() / _MEAN_SECONDS[wanted]
+    if add_one and value >= 0:
+        value += _MEAN_SECONDS[step] / _MEAN_SECONDS[wanted]
     return float(int(value)) if truncate else value
 
 
-def _moment(value: dt.date | dt.datetime, floor: bool) -> dt.datetime:
-    if isinstance(value, dt.datetime) and not floor:
-        return value
-    return dt.datetime(value.year, value.month, value.day)
+def _moment(value: dt.date | dt.datetime) -> dt.datetime:
+    return value if isinstance(value, dt.datetime) else dt.datetime(value.year, value.month, value.day)
+
+
+def _floored(value: dt.date | dt.datetime, unit: str) -> dt.datetime:
+    """The start of the unit that holds a moment."""
+    moment = _moment(value)
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit == "weeks":
+        return day - dt.timedelta(days=(day.weekday() + 1) % 7)
+    names = ("years", "months", "days", "hours", "minutes", "seconds")
+    finer = dict(zip(names, ("month", "day", "hour", "minute", "second", "microsecond"), strict=True))
+    changes = {finer[name]: 1 if finer[name] in ("month", "day") else 0 for name in names[names.index(unit) :]}
+    return moment.replace(**changes)  # type: ignore[arg-type]
 
 
 def _calendar(first: dt.datetime, last: dt.datetime, step: int) -> float:
