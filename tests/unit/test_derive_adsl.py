@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 from helpers.derive_case import adsl_of, domain, trial_protocol
 
+from trialpipe.config import consistency
 from trialpipe.config.protocol import Protocol
 from trialpipe.derive import formula
 from trialpipe.io.errors import DataError
@@ -99,6 +102,53 @@ def test_time_only_when_every_record_of_the_day_has_one():
     assert iso(adsl_of(protocol(), {"dm": people("1"), "ex": timed}), "TRTSDT_TM") == "09:30"
     assert iso(adsl_of(protocol(), {"dm": people("1"), "ex": timed}), "TRTEDT_TM") == "14:00"
     assert iso(adsl_of(protocol(), {"dm": people("1"), "ex": open_}), "TRTSDT_TM") is None
+
+
+def rescue(included: str | None, *given: str | None) -> tuple[object, object, object]:
+    """Day, last possible day and time of the first treatment that is not before inclusion."""
+    milestone = {"variable": "INCDT", "label": "Inclusion", "domain": "ds", "where": {"DSDECOD": "INCLUSION"}}
+    base = protocol().model_dump(mode="json")["milestones"]
+    later = {"id": "rescue", "variable": "RESCDT", "label": "Rescue", "domain": "pr", "date": "PRSTDTC"}
+    own = [{"id": "inclusion", "date": "DSSTDTC", **milestone}, {**later, "not_before": "inclusion"}]
+    dated = [] if included is None else [{"id": "1", "DSDECOD": "INCLUSION", "DSSTDTC": included}]
+    tables = {
+        "dm": people("1"),
+        "ds": domain("ds", dated),
+        "pr": domain("pr", [{"id": "1", "PRSTDTC": d} for d in given]),
+    }
+    found = adsl_of(protocol(milestones=[*base, *own]), tables)
+    return iso(found, "RESCDT"), iso(found, "RESCDT_HI"), iso(found, "RESCDT_TM")
+
+
+@pytest.mark.parametrize(
+    ("included", "given", "expected"),
+    [
+        # the treatment of the day before does not hide the one after inclusion
+        ("2018-03-05T10:00", ["2018-03-04T16:00", "2018-03-05T18:00"], ("2018-03-05", "2018-03-05", "18:00")),
+        ("2018-03-05T10:00", ["2018-03-05T02:00"], (None, None, None)),
+        ("2018-03-05T10:00", ["2018-03-05T10:00"], ("2018-03-05", "2018-03-05", "10:00")),
+        # without a time it may be after
+        ("2018-03-05T10:00", ["2018-03-05"], ("2018-03-05", "2018-03-05", None)),
+        ("2018-03-05", ["2018-03-05T02:00"], ("2018-03-05", "2018-03-05", "02:00")),
+        ("2018-03-05", ["2018-03"], (None, "2018-03-31", None)),
+        ("2018-03-05", ["2018-02"], (None, None, None)),
+        ("2018-03", ["2018-03-05T02:00", "2018-02-28"], ("2018-03-05", "2018-03-05", "02:00")),
+        ("2018-03-05", [None], (None, "2019-12-31", None)),
+        (None, ["2018-03-05"], (None, None, None)),
+    ],
+)
+def test_not_before_another_milestone(included, given, expected):
+    assert rescue(included, *given) == expected
+
+
+def test_not_before_names_a_milestone_above():
+    extracts = SimpleNamespace(domains=[SimpleNamespace(domain=name) for name in ("ex", "ds", "pr", "lb")])
+    milestones = protocol().model_dump(mode="json")["milestones"]
+    milestones[0]["not_before"] = "hsct"
+    wrong = consistency._protocol(protocol(milestones=milestones), extracts)
+    assert [(where, text.split(";")[0]) for _, where, text in wrong] == [
+        (("milestones", 0, "not_before"), "'hsct' is not a declared milestone above")
+    ]
 
 
 def test_flagged_records_leave():

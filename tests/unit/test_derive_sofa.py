@@ -283,6 +283,14 @@ def test_back_in_intensive_care():
     assert [one(frame, "SOFATOT", day)["STATUS"] for day in (3, 4, 5, 6)] == ["icu", "ward", "icu", "icu"]
 
 
+def test_discharge_before_admission_is_not_used():
+    for setting, status, fill in (({}, "ward", "ward_zero"), ({"icu_admission": "included"}, "icu", "missing")):
+        found = one(course(full_day(2), events={"icu_out": moment(-20)}, plan=protocol(**setting)), "SOFARESP", 6)
+        assert (found["STATUS"], found["FILL"]) == (status, fill)
+    same_day = course(full_day(0), events={"icu_out": moment(0, "20:00")}, plan=protocol(icu_admission="included"))
+    assert [one(same_day, "SOFATOT", day)["STATUS"] for day in (0, 1)] == ["icu", "ward"]
+
+
 def test_no_score_from_the_day_of_death_on():
     frame = course([r for day in range(10) for r in full_day(day)], events={"death": moment(6, "23:00")})
     dead = one(frame, "SOFATOT", 6)

@@ -98,9 +98,12 @@ set_aside <- function(records, definition) {
   flags <- records[records$parameter == rule$flag, , drop = FALSE]
   affected <- records$code %in% texts(rule$measures); instead <- records$code == rule$instead
   flagged <- rep(FALSE, nrow(records))
-  for (i in which(affected | instead)) flagged[i] <- flag_at(flags, records[i, ]) %in% rule$value
-  kept <- records[!(affected & flagged) & !(instead & !flagged), , drop = FALSE]
+  for (i in which(affected)) flagged[i] <- flag_at(flags, records[i, ]) %in% rule$value
   under <- unique(flags[flags$AVALC %in% rule$value, c("USUBJID", "day")])
+  # in place of nothing where the measure itself stands, on a day without the flag
+  day <- paste(records$USUBJID, records$day)
+  idle <- instead & day %in% day[affected & !flagged] & !day %in% paste(under$USUBJID, under$day)
+  kept <- records[!(affected & flagged) & !idle, , drop = FALSE]
   list(records = kept, under = under)
 }
 

@@ -54,9 +54,12 @@ sofa_status <- function(study, dataset, i, day) {
   if (!is.na(death) && death <= day) return("dead")
   if (day > days(study$protocol$data_cutoff)) return("not_reached")
   if (is.na(death) && (is.na(study$milestones$last_alive$low[i]) || study$milestones$last_alive$low[i] < day)) return("lost")
-  home <- when(dataset$hospital_discharge)
+  # a discharge before the admission is an error of the data, and not used
+  admitted <- when(dataset$icu_admission)
+  leaving <- function(name) { day <- when(name); if (!is.na(day) && !is.na(admitted) && day < admitted) NA else day }
+  home <- leaving(dataset$hospital_discharge)
   if (!is.na(home) && home < day) return("discharged")
-  left <- when(dataset$icu_discharge); back <- when(dataset$icu_readmission)
+  left <- leaving(dataset$icu_discharge); back <- when(dataset$icu_readmission)
   if (is.na(left) || left >= day || (!is.na(back) && back >= left && back <= day)) "icu" else "ward"
 }
 

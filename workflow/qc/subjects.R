@@ -3,6 +3,7 @@
 # first (or last) record of a milestone per patient: list(low, high, time) of numbers, in the order of `ids`
 milestone_dates <- function(study, milestone, ids) {
   table <- matching(clean(study, milestone$domain), milestone$where)
+  if (!is.null(milestone$not_before)) table <- table[!certainly_before(study, milestone, table, ids), , drop = FALSE]
   names <- companions(milestone$date)
   low <- days(table[[names$low]])
   high <- days(table[[names$high]])
@@ -22,6 +23,17 @@ milestone_dates <- function(study, milestone, ids) {
     result$low[i] <- low[pick]; result$high[i] <- high[pick]; result$time[i] <- clock[pick]
   }
   result
+}
+
+# records on an earlier day than another milestone, or at an earlier time of its day; all of a patient who has it not
+certainly_before <- function(study, milestone, table, ids) {
+  mark <- study$milestones[[milestone$not_before]]
+  names <- companions(milestone$date)
+  index <- match(table$USUBJID, ids)
+  low <- days(table[[names$low]]); high <- days(table[[names$high]])
+  earlier <- high < mark$low[index]
+  same <- low == high & mark$low[index] == mark$high[index] & low == mark$low[index]
+  !mark$happened[index] | earlier %in% TRUE | (same & minutes(table[[names$time]]) < mark$time[index]) %in% TRUE
 }
 
 # day the trial's clock starts; for a patient without it, the milestone that stands for it

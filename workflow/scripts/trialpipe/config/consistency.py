@@ -85,6 +85,9 @@ def _protocol(protocol: Protocol, extracts: Extracts) -> list[Fault]:
         uses_m += [(("visit_sets", i, "stop_before"), name) for name in visits.stop_before]
         uses_m += [(("visit_sets", i, "visits", j, "anchor"), v.anchor) for j, v in enumerate(visits.visits)]
     faults = _each("protocol", "milestone", milestones, uses_m)
+    for i, milestone in enumerate(protocol.milestones):
+        above = [m.id for m in protocol.milestones[:i]]
+        faults += _each("protocol", "milestone above", above, [(("milestones", i, "not_before"), milestone.not_before)])
     faults += _events(protocol)
     populations = {p.id for p in protocol.populations}
     parents = [(("populations", i, "parent"), p.parent) for i, p in enumerate(protocol.populations)]
@@ -146,8 +149,8 @@ def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault
     if entry.kind in ("stay", "nosocomial"):
         names += [((*at, field), getattr(entry, field, None)) for field in _ICU_MILESTONES]
     if entry.kind == "sofa":
-        given = (entry.first_dose, entry.icu_discharge, entry.icu_readmission, entry.hospital_discharge)
-        names += [(at, name) for name in given]
+        given = ("first_dose", "icu_admission", "icu_discharge", "icu_readmission", "hospital_discharge")
+        names += [((*at, field), getattr(entry, field)) for field in given]
     if entry.kind == "lab_grades" and entry.first_hours:
         names.append(((*at, "first_hours", "milestone"), entry.first_hours.milestone))
     if entry.kind in ("gvhd", "exposure"):

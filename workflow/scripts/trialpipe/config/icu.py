@@ -96,6 +96,7 @@ class SofaDataset(Strict):
     rates: tuple[SofaRate, ...] = Field((), description="vasopressor rates")
     day_start: str | None = Field(None, pattern=r"^\d\d:\d\d$", description="the trial's day_start if absent")
     first_dose: Name | None = Field(None, description="what the baseline precedes; the trial's origin if absent")
+    icu_admission: Name | None = Field(None, description="milestone; a discharge before it is an error, and not used")
     icu_discharge: Name | None = Field(None, description="milestone; live discharge ends three components")
     icu_readmission: Name | None = Field(None, description="milestone; from it on they are scored again")
     hospital_discharge: Name | None = Field(None, description="milestone; no score is expected after it")

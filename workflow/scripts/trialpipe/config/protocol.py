@@ -92,6 +92,9 @@ class Milestone(Strict):
     where: Where = Field({}, description="filter on the records of the domain")
     date: Variable = Field(description="date/time variable of the domain, e.g. EXSTDTC")
     pick: Literal["first", "last"] = Field("first", description="which record counts if there are several")
+    not_before: Name | None = Field(
+        None, description="milestone declared above: records that are certainly before it do not count"
+    )
 
 
 class DerivedEvent(Strict):

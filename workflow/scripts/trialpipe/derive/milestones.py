@@ -43,8 +43,14 @@ class _Record:
     row_id: str
 
 
-def find(milestone: Milestone, frame: pd.DataFrame, cutoff: int) -> dict[str, Found]:
-    """The milestone of every patient that has it, from the rows of its clean domain."""
+def find(
+    milestone: Milestone, frame: pd.DataFrame, cutoff: int, marks: Mapping[str, Found] | None = None
+) -> dict[str, Found]:
+    """The milestone of every patient that has it, from the rows of its clean domain.
+
+    ``marks``: the milestone that it is not before; a record that is certainly earlier, and every record of a patient
+    without that milestone, is left out.
+    """
     rows = matching(usable(frame, milestone.date, cutoff), milestone.where)
     names = date_columns(milestone.date)
     low, high = days(column(rows, names.low)), days(column(rows, names.high))
@@ -55,8 +61,20 @@ def find(milestone: Milestone, frame: pd.DataFrame, cutoff: int) -> dict[str, Fo
     for index, (usubjid, row_id) in enumerate(zip(rows["USUBJID"], rows["row_id"], strict=True)):
         if keep[index]:
             record = _Record(low[index], high[index], times[index], row_id)
+            if marks is not None and (usubjid not in marks or _before(record, marks[usubjid])):
+                continue
             by_subject.setdefault(usubjid, []).append(record)
     return {usubjid: _pick(records, milestone.pick) for usubjid, records in by_subject.items()}
+
+
+def _before(record: _Record, mark: Found) -> bool:
+    """Whether a record is certainly before a milestone: an earlier day, or an earlier time of one exact day."""
+    if record.high is None or mark.low is None:
+        return False
+    if record.high < mark.low:
+        return True
+    one_day = mark.exact and record.low == record.high == mark.low
+    return one_day and record.time is not None and mark.time is not None and record.time < mark.time
 
 
 def _pick(records: list[_Record], pick: str) -> Found:
@@ -109,7 +127,9 @@ class Timeline:
 def timelines(protocol: Protocol, clean: Mapping[str, pd.DataFrame]) -> dict[str, Timeline]:
     """Timeline of every patient with a milestone or evidence of life, by USUBJID."""
     cutoff = cutoff_day(protocol)
-    found = {m.id: find(m, clean[m.domain], cutoff) for m in protocol.milestones}
+    found: dict[str, dict[str, Found]] = {}
+    for m in protocol.milestones:
+        found[m.id] = find(m, clean[m.domain], cutoff, None if m.not_before is None else found[m.not_before])
     seen = alive(protocol.last_alive, clean, cutoff, found.get(DEATH, {}))
     usubjids = set(seen).union(*found.values())
     lines = {}

@@ -158,8 +158,14 @@ def _status(subject: Subject, day: int, number: int, place: Setting) -> str:
 
 
 def _left(subject: Subject, milestone: str | None, day: int, place: Setting) -> bool:
+    """Whether a unit was left before the day; a day of leaving before that of admission to it proves nothing."""
     moment = subject.moment(milestone) if milestone else None
-    return moment is not None and _clock_day(moment, place) < day
+    return moment is not None and not _impossible(subject, moment, place) and _clock_day(moment, place) < day
+
+
+def _impossible(subject: Subject, left: Moment, place: Setting) -> bool:
+    entered = subject.moment(place.spec.icu_admission) if place.spec.icu_admission else None
+    return entered is not None and entered.low is not None and left.high < entered.low
 
 
 def _clock_day(moment: Moment, place: Setting) -> int:
