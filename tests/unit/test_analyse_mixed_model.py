@@ -99,3 +99,18 @@ def test_what_cannot_be_fitted_says_so():
 def test_changes_start_at_a_visit_of_the_model():
     with pytest.raises(ValueError, match="base_visit must be one of visits"):
         outcome("mixed_model", ENDPOINT, {**MODEL, "base_visit": "D2"})
+
+
+def test_kenward_roger_widens_the_errors_and_keeps_the_degrees_of_freedom():
+    """Balanced data: the errors of means over complete visits are exact, so the adjustment leaves them alone."""
+    complete, incomplete = scores(), scores(leave={("02", "D14"), ("05", "D28"), ("03", "D7")})
+    for data, wider in ((complete, False), (incomplete, True)):
+        found = [
+            run(outcome("mixed_model", ENDPOINT, MODEL | {"inference": i}), {"adsl": people(), "adlb": data})[0]
+            for i in ("satterthwaite", "kenward_roger")
+        ]
+        errors = [value(rows, "std_err", visit="D28", base_visit="D1") for rows in found]
+        assert errors[1] == pytest.approx(errors[0], rel=1e-9) or (wider and errors[1] > errors[0])
+        assert value(found[0], "ls_mean", visit="D28") == value(found[1], "ls_mean", visit="D28")
+    assert "Kenward-Roger standard errors" in one(found[1], "lower", visit="D28", base_visit="D1")["method"]
+    assert errors[1] > errors[0]

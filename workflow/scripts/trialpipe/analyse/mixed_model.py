@@ -25,6 +25,10 @@ COVARIANCES = {
     "random_intercept": "a random intercept per patient",
     "unstructured": "unstructured covariance between visits",
 }
+INFERENCE = {
+    "satterthwaite": "Satterthwaite degrees of freedom",
+    "kenward_roger": "Kenward-Roger standard errors and degrees of freedom",
+}
 NOTE = "hypothetical: values after death and missing values are taken as missing at random"
 BETWEEN, RESIDUAL = "Variance between patients", "Residual variance"
 Cells = dict[tuple[str, str], int]
@@ -105,7 +109,7 @@ def _manner(analysis: MixedModel, context: Context) -> Manner:
     covariate = ", baseline value by visit as covariate" if analysis.baseline else ""
     method = (
         f"Linear mixed model by REML, {COVARIANCES[analysis.covariance]}, a mean per visit and group{covariate}; "
-        "t interval, Satterthwaite degrees of freedom"
+        f"t interval, {INFERENCE[analysis.inference]}"
     )
     manner = sample.manner(context.data[context.data["PARAMCD"] == analysis.parameter], method, NOTE)
     return manner._replace(conf_level=analysis.conf_level)
@@ -135,7 +139,8 @@ def _estimate(
         weights = np.zeros(len(fitted.model.coef))
         for cell, weight in wanted.items():
             weights[fitted.cells[cell]] = weight
-        found = mixed.contrast(fitted.model, weights, analysis.conf_level)
+        covariance = "kenward_roger" if analysis.inference == "kenward_roger" else "model"
+        found = mixed.contrast(fitted.model, weights, analysis.conf_level, covariance)
         stats |= dict(zip(names, (found.value, found.std_err, found.lower, found.upper), strict=True))
         if "comparator" in place:
             stats["p"] = found.p

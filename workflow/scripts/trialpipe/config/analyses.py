@@ -163,6 +163,9 @@ class MixedModel(Interval):
     covariance: Literal["random_intercept", "unstructured"] = Field(
         "random_intercept", description="covariance of a patient's visits"
     )
+    inference: Literal["satterthwaite", "kenward_roger"] = Field(
+        "satterthwaite", description="kenward_roger: standard errors also adjusted for few patients (as SAS, DDFM=KR)"
+    )
     baseline: bool = Field(False, description="baseline value as covariate, with an effect per visit")
     base_visit: Text | None = Field(None, description="visit from which changes of the means are printed")
     reference: Text | None = Field(None, description="level of by the others are compared with; default: the last")

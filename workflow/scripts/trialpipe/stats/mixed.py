@@ -1,10 +1,11 @@
 """Linear mixed models of repeated measures by restricted maximum likelihood (REML).
 
 y of a patient has mean X b and a covariance between visits that is linear in its components t: ``random_intercept``
-(t = variance between patients, residual variance) or ``unstructured`` (t = every variance and covariance of the
-visits). Harville 1977 JASA 72:320 (likelihood, scores); Laird and Ware 1982 Biometrics 38:963; degrees of freedom of
-contrasts Fai and Cornelius 1996 J Stat Comput Simul 54:363 (Satterthwaite, one contrast). Missing visits of a patient
-are left out of the data: missing at random given what was measured.
+(t = variance between patients, residual variance), ``random_slope`` (t = variance of intercepts, covariance, variance
+of slopes, residual variance) or ``unstructured`` (t = every variance and covariance of the visits). Harville 1977 JASA
+72:320 (likelihood, scores); Laird and Ware 1982 Biometrics 38:963; degrees of freedom of contrasts Fai and Cornelius
+1996 J Stat Comput Simul 54:363 (Satterthwaite, one contrast); small-sample covariance Kenward and Roger 1997 Biometrics
+53:983. Missing visits of a patient are left out of the data: missing at random given what was measured.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-STRUCTURES = ("random_intercept", "unstructured")
+STRUCTURES = ("random_intercept", "random_slope", "unstructured")
+COVARIANCES = ("model", "kenward_roger", "empirical")
 MOST_STEPS = 200
 SMALLEST_GAIN = 1e-13
 """Squared length of the last step, in units of the information, at which the search ends."""
@@ -44,7 +46,8 @@ class MixedFit:
 
     ``loglik``: restricted log-likelihood, constant -(n - p)/2 log(2 pi), no term in X alone. ``slopes``: derivative of
     ``covariance`` by each component; ``spread``: asymptotic covariance of the components. ``boundary``: the variance
-    between patients was set to 0.
+    between patients was set to 0. ``kenward_roger``: covariance of ``coef`` adjusted for the components being
+    estimated, whose second derivatives are 0 (what SAS prints for TYPE=UN); ``empirical``: the sandwich over patients.
     """
 
     coef: np.ndarray
@@ -57,10 +60,22 @@ class MixedFit:
     slopes: np.ndarray
     spread: np.ndarray
     boundary: bool
+    kenward_roger: np.ndarray
+    empirical: np.ndarray
 
     @property
     def std_err(self) -> np.ndarray:
         return np.sqrt(np.diag(self.covariance))
+
+    @property
+    def aic(self) -> float:
+        """-2 log-likelihood + 2 per component (Akaike 1974)."""
+        return -2 * self.loglik + 2 * len(self.components)
+
+    @property
+    def bic(self) -> float:
+        """-2 log-likelihood + log(patients) per component (Schwarz 1978)."""
+        return -2 * self.loglik + math.log(self.subjects) * len(self.components)
 
 
 class _Block(NamedTuple):
@@ -81,14 +96,24 @@ class _State(NamedTuple):
     expected: np.ndarray
     observed: np.ndarray
     slopes: np.ndarray
+    single: np.ndarray
+    double: np.ndarray
+    meat: np.ndarray
 
 
 def fit(
-    y: np.ndarray, x: np.ndarray, subject: np.ndarray, visit: np.ndarray, structure: str = "random_intercept"
+    y: np.ndarray,
+    x: np.ndarray,
+    subject: np.ndarray,
+    visit: np.ndarray,
+    structure: str = "random_intercept",
+    reml: bool = True,
+    when: np.ndarray | None = None,
 ) -> MixedFit:
     """REML fit of ``y`` (n,) on ``x`` (n, p) with patients ``subject`` (n,) and visits ``visit`` (n,), codes from 0.
 
-    Raises ValueError for arrays that differ in length, a missing value, two rows of one patient and visit, or an
+    ``reml`` False: maximum likelihood. ``when``: time of each visit code, for random slopes. Raises ValueError for
+    arrays that differ in length, a missing value, two rows of one patient and visit, slopes without times, or an
     unknown structure; NotFitted if x is not of full rank, or the components cannot be estimated from the data.
     """
     y, x = np.asarray(y, float), np.asarray(x, float)
@@ -96,7 +121,7 @@ def fit(
     _check(y, x, subject, visit, structure)
     blocks = _blocks(y, x, subject, visit)
     size = int(visit.max()) + 1
-    parts = _parts(structure, size)
+    parts = _parts(structure, size, when)
     people = len(np.unique(subject))
     rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
     variance = float(rest @ rest) / (len(y) - x.shape[1])
@@ -104,13 +129,21 @@ def fit(
         raise NotFitted("every value equals its mean: no variance to estimate")
     if structure == "unstructured":
         _enough(visit, size, people)
-    start = np.array([variance * (0.5 if np.trace(part) else 0.0) for part in parts])
-    found, state = _search(blocks, parts, start, len(y))
+    start = np.array([variance * 0.5 * size / np.trace(part) if np.trace(part) else 0.0 for part in parts])
+    if structure == "random_slope":
+        start[1] = 0.0
+    found, state = _search(blocks, parts, start, len(y), reml)
     boundary = structure == "random_intercept" and found[0] <= 0
     if boundary:
-        rest_only, state = _search(blocks, parts[1:], np.array([variance]), len(y))
+        rest_only, state = _search(blocks, parts[1:], np.array([variance]), len(y), reml)
         found, parts = np.array([0.0, rest_only[0]]), parts[1:]
+    if structure == "random_slope" and (min(found[0], found[2]) <= 0 or found[0] * found[2] <= found[1] ** 2):
+        raise NotFitted("intercepts and slopes of patients: the likelihood is largest where one of them does not vary")
     spread = np.linalg.inv(state.observed)
+    # Kenward and Roger 1997, components of the covariance linear: no second derivatives
+    gain = np.einsum("ab,abpq->pq", spread, state.double)
+    gain -= np.einsum("ab,apr,rs,bsq->pq", spread, state.single, state.covariance, state.single)
+    adjusted = state.covariance + 2 * state.covariance @ gain @ state.covariance
     between = np.tensordot(found[-len(parts) :], parts, axes=1)
     return MixedFit(
         state.coef,
@@ -123,20 +156,35 @@ def fit(
         state.slopes,
         spread,
         boundary,
+        (adjusted + adjusted.T) / 2,
+        state.covariance @ state.meat @ state.covariance,
     )
 
 
-def contrast(model: MixedFit, weights: np.ndarray, conf_level: float = 0.95) -> Contrast:
+def contrast(
+    model: MixedFit,
+    weights: np.ndarray,
+    conf_level: float = 0.95,
+    covariance: str = "model",
+    df: float | None = None,
+) -> Contrast:
     """Weighted sum of the coefficients: t interval and two-sided test against 0, Satterthwaite degrees of freedom.
 
-    df = 2 v^2 / g' A g, v the variance of the contrast, g its derivative by the components, A their covariance.
+    df = 2 v^2 / g' A g, v the variance of the contrast, g its derivative by the components, A their covariance; for one
+    contrast those of Kenward and Roger are the same. covariance: ``model``, ``kenward_roger`` or ``empirical``. A
+    ``df`` that is given is used instead. Raises ValueError for another covariance.
     """
     from trialpipe.stats.distributions import t_p, t_quantile
 
+    if covariance not in COVARIANCES:
+        raise ValueError(f"covariance must be one of {', '.join(COVARIANCES)}")
     w = np.asarray(weights, float)
     value, variance = float(w @ model.coef), float(w @ model.covariance @ w)
-    slope = np.einsum("i,kij,j->k", w, model.slopes, w)
-    df = 2 * variance**2 / float(slope @ model.spread @ slope)
+    if df is None:
+        slope = np.einsum("i,kij,j->k", w, model.slopes, w)
+        df = 2 * variance**2 / float(slope @ model.spread @ slope)
+    if covariance != "model":
+        variance = float(w @ getattr(model, covariance) @ w)
     se = math.sqrt(variance)
     half = t_quantile(df, 0.5 + conf_level / 2) * se
     t = value / se
@@ -173,10 +221,17 @@ def _blocks(y: np.ndarray, x: np.ndarray, subject: np.ndarray, visit: np.ndarray
     return [_Block(y[np.array(rows)], x[np.array(rows)], np.array(seen)) for seen, rows in sorted(patterns.items())]
 
 
-def _parts(structure: str, size: int) -> np.ndarray:
-    """Matrices G_k with covariance sum t_k G_k: all ones and the identity, or one per pair of visits."""
+def _parts(structure: str, size: int, when: np.ndarray | None) -> np.ndarray:
+    """Matrices G_k with covariance sum t_k G_k: all ones (with times, if slopes) and the identity, or one per pair."""
     if structure == "random_intercept":
         return np.array([np.ones((size, size)), np.eye(size)])
+    if structure == "random_slope":
+        at = np.asarray(() if when is None else when, float)
+        if at.shape != (size,) or not np.isfinite(at).all():
+            raise ValueError("random slopes need the time of each visit")
+        one = np.ones(size)
+        both = np.outer(one, at) + np.outer(at, one)
+        return np.array([np.outer(one, one), both, np.outer(at, at), np.eye(size)])
     found = []
     for i in range(size):
         for j in range(i + 1):
@@ -186,16 +241,18 @@ def _parts(structure: str, size: int) -> np.ndarray:
     return np.array(found)
 
 
-def _search(blocks: list[_Block], parts: np.ndarray, start: np.ndarray, n: int) -> tuple[np.ndarray, _State]:
+def _search(
+    blocks: list[_Block], parts: np.ndarray, start: np.ndarray, n: int, reml: bool
+) -> tuple[np.ndarray, _State]:
     """Fisher scoring, then Newton steps where the likelihood is concave; halved until the likelihood does not fall."""
-    now, state = start, _state(blocks, parts, start, n)
+    now, state = start, _state(blocks, parts, start, n, reml)
     if state is None:
         raise NotFitted("the covariance of the start is singular")
     for _ in range(MOST_STEPS):
         step = _step(state)
         if float(step @ state.expected @ step) < SMALLEST_GAIN:
             return now, state
-        better = next(_halved(blocks, parts, now, step, state.loglik, n), None)
+        better = next(_halved(blocks, parts, now, step, state.loglik, n, reml), None)
         if better is None:
             return now, state
         now, state = better
@@ -211,20 +268,21 @@ def _step(state: _State) -> np.ndarray:
 
 
 def _halved(
-    blocks: list[_Block], parts: np.ndarray, now: np.ndarray, step: np.ndarray, least: float, n: int
+    blocks: list[_Block], parts: np.ndarray, now: np.ndarray, step: np.ndarray, least: float, n: int, reml: bool
 ) -> Iterator[tuple[np.ndarray, _State]]:
     for k in range(40):
         tried = now + step / 2**k
-        state = _state(blocks, parts, tried, n)
+        state = _state(blocks, parts, tried, n, reml)
         if state is not None and state.loglik >= least - 1e-12 * abs(least):
             yield tried, state
 
 
-def _state(blocks: list[_Block], parts: np.ndarray, components: np.ndarray, n: int) -> _State | None:
+def _state(blocks: list[_Block], parts: np.ndarray, components: np.ndarray, n: int, reml: bool) -> _State | None:
     """Likelihood and derivatives at ``components``; None if a covariance matrix is not positive definite.
 
     W is the inverse covariance of a patient, r the residual: score_k = -(tr P G_k - r'W G_k W r)/2, expected
-    information tr(P G_k P G_l)/2, observed y'P G_k P G_l P y less the expected, P = W - W X C X'W.
+    information tr(P G_k P G_l)/2, observed y'P G_k P G_l P y less the expected, P = W - W X C X'W. Without ``reml``
+    the traces are of W instead of P, and the likelihood has no term of X.
     """
     inverses, log_det = [], 0.0
     whole = np.tensordot(components, parts, axes=1)
@@ -242,7 +300,7 @@ def _state(blocks: list[_Block], parts: np.ndarray, components: np.ndarray, n: i
     count, p = len(parts), len(coef)
     trace, square, quadratic = np.zeros(count), np.zeros((count, count)), np.zeros((count, count))
     single, mixed = np.zeros((count, p, p)), np.zeros((count, count, p, p))
-    residual, crossed, fitted = 0.0, np.zeros(count), np.zeros((count, p))
+    residual, crossed, fitted, meat = 0.0, np.zeros(count), np.zeros((count, p)), np.zeros((p, p))
     for block, w in zip(blocks, inverses, strict=True):
         own_parts = parts[:, block.visits][:, :, block.visits]
         wg = w @ own_parts
@@ -257,14 +315,18 @@ def _state(blocks: list[_Block], parts: np.ndarray, components: np.ndarray, n: i
         crossed += np.einsum("ki,aki->a", wr, gwr)
         quadratic += np.einsum("aki,ij,bkj->ab", gwr, w, gwr)
         fitted += np.einsum("kip,aki->ap", wx, gwr)
+        each = np.einsum("kip,ki->kp", block.x, wr)
+        meat += each.T @ each
         single += np.einsum("kip,akiq->apq", wx, gwx)
         mixed += np.einsum("akip,ij,bkjq->abpq", gwx, w, gwx)
     inner = covariance @ single
     trace_p = trace - np.einsum("aii->a", inner)
     square_p = square - 2 * np.einsum("pq,abqp->ab", covariance, mixed) + np.einsum("aij,bji->ab", inner, inner)
-    loglik = -0.5 * (
-        (n - p) * math.log(2 * math.pi) + log_det + float(np.linalg.slogdet(np.asarray(information))[1]) + residual
-    )
+    loglik = -0.5 * (n * math.log(2 * math.pi) + log_det + residual)
+    if reml:
+        loglik += 0.5 * (p * math.log(2 * math.pi) - float(np.linalg.slogdet(np.asarray(information))[1]))
+    else:
+        trace_p, square_p = trace, square
     return _State(
         loglik,
         coef,
@@ -273,4 +335,7 @@ def _state(blocks: list[_Block], parts: np.ndarray, components: np.ndarray, n: i
         0.5 * square_p,
         quadratic - fitted @ covariance @ fitted.T - 0.5 * square_p,
         covariance @ single @ covariance,
+        single,
+        mixed,
+        meat,
     )
