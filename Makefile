@@ -1,7 +1,7 @@
 # Every target sets up what it needs. Paths are relative and quoted, so any folder name works.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check accept trace impact simulate qc doctor lint schemas pictures clean-results environment
+.PHONY: help run test check accept trace impact simulate qc characteristics doctor lint schemas pictures clean-results environment
 
 PYTHON := .venv/bin/python
 ENVIRONMENT := bash tools/bootstrap.sh run
@@ -18,6 +18,7 @@ N ?=
 SEED ?= 1
 PYTEST_ARGS ?=
 WAIT ?=
+DOCS ?=
 
 # asked before the environment is built, which takes minutes
 define need
@@ -77,6 +78,12 @@ qc:  ## every trial derived a second time in R from the clean tables, and compar
 	@$(PYTHON) -m trialpipe.qc.rscript
 	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" $(if $(CORES),--cores "$(CORES)") qc_all
 	@$(PYTHON) -m trialpipe.qc.table
+
+characteristics:  ## error rates, bias and coverage of the primary analyses by simulation; TRIAL=x N=1000 CORES=2, DOCS=1 writes docs/
+	@$(ENVIRONMENT)
+	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" $(if $(CORES),--cores "$(CORES)") \
+	  $(if $(N)$(TRIAL),--config $(if $(N),replicates="$(N)") $(if $(TRIAL),trials="$(TRIAL)")) -- characteristics_all
+	@$(if $(DOCS),$(PYTHON) -m trialpipe.report.characteristics_docs $(if $(TRIAL),--trial "$(TRIAL)"))
 
 doctor:  ## what a run needs, with cures; PROFILE=profiles/slurm asks the cluster by one small job
 	@$(ENVIRONMENT)

@@ -1,11 +1,5 @@
-"""Clinical trials from raw extracts to reports.
-
-results/<trial>/ingested/<source>/<form>.parquet   every raw cell as text, with its place
-results/<trial>/clean/<domain>.parquet             SDTM domains, queries, reconciliation
-results/<trial>/derived/<dataset>.parquet          ADaM datasets
-results/<trial>/analysis.parquet                   every statistic, a row each
-results/<trial>/figures/, report/index.html        what people read
-results/index.html                                 the front page
+"""Clinical trials from raw extracts (results/<trial>/ingested/) over SDTM domains (clean/), ADaM datasets (derived/) and
+results as data (analysis.parquet) to reports (report/index.html) and a front page (results/index.html).
 """
 
 from snakemake.utils import min_version
@@ -35,12 +29,20 @@ include: "workflow/rules/derive.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/qc.smk"
+include: "workflow/rules/characteristics.smk"
 
 
 rule qc_all:
     """Every trial against its second derivation in R: make qc."""
     input:
         collect("<results>/{trial}/qc.parquet", trial=TRIALS),
+    localrule: True
+
+
+rule characteristics_all:
+    """Bias, coverage and error rates of the primary analyses: make characteristics."""
+    input:
+        collect("<results>/{trial}/report/characteristics.html", trial=EXAMINED),
     localrule: True
 
 

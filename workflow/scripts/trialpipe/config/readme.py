@@ -15,24 +15,41 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel
 
-from trialpipe.config import analyses, datasets, outcomes
+from trialpipe.config import analyses, characteristics, datasets, outcomes
 from trialpipe.config.analyses_base import Analysis, Comparison, Interval
+from trialpipe.config.characteristics import Characteristics
 from trialpipe.config.extracts import Extracts
 from trialpipe.config.outcomes import Outcomes
 from trialpipe.config.protocol import Protocol
 from trialpipe.config.readme_examples import Example, collect, kind, shown
 from trialpipe.config.readme_fields import VALUES, keys, models
-from trialpipe.config.readme_text import CHECKING, EXTRACTS, INTRODUCTION, OUTCOMES, PROTOCOL, REFERENCE, SITE, TABLES
+from trialpipe.config.readme_text import (
+    CHARACTERISTICS,
+    CHECKING,
+    EXTRACTS,
+    INTRODUCTION,
+    OUTCOMES,
+    PROTOCOL,
+    REFERENCE,
+    SITE,
+    TABLES,
+)
 from trialpipe.config.site import Site
 
 README = Path("config") / "README.md"
 TRIALS = Path("config") / "trials"
 PACKAGE = Path(__file__).parents[1]
-ROOTS: dict[str, type[BaseModel]] = {"protocol": Protocol, "extracts": Extracts, "outcomes": Outcomes}
+ROOTS: dict[str, type[BaseModel]] = {
+    "protocol": Protocol,
+    "extracts": Extracts,
+    "outcomes": Outcomes,
+    "characteristics": Characteristics,
+}
 FAMILIES: dict[str, Any] = {
     "Dataset": datasets.Dataset,
     "Endpoint": outcomes.Endpoint,
     "Analysis": analyses.AnyAnalysis,
+    "Scenario": characteristics.AnyScenario,
 }
 """Unions of models that ``kind`` tells apart, and the word before the kind in headings."""
 
@@ -58,6 +75,9 @@ def readme(trials: Path = TRIALS) -> str:
         *page.root(Outcomes, {"Endpoint", "Analysis"}),
         *page.family("Endpoint", "Every endpoint has `dataset`, the dataset that holds it."),
         *page.family("Analysis", ""),
+        CHARACTERISTICS,
+        *page.root(Characteristics, {"Scenario"}),
+        *page.family("Scenario", ""),
         CHECKING,
         REFERENCE,
         _table(("table", "holds"), TABLES.items()),

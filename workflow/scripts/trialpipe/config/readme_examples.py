@@ -30,7 +30,10 @@ def collect(folder: Path, roots: dict[str, type[BaseModel]]) -> dict[type[BaseMo
     found: dict[type[BaseModel], list[Example]] = {}
     for path in sorted(folder.glob("*/outcomes.yaml")):
         for name, root in roots.items():
-            text = path.with_name(f"{name}.yaml").read_text(encoding="utf-8")
+            file = path.with_name(f"{name}.yaml")
+            if not file.exists():  # a trial may lack characteristics.yaml
+                continue
+            text = file.read_text(encoding="utf-8")
             for model, node in walk(root, yaml.compose(text, Loader=yaml.SafeLoader)):
                 found.setdefault(model, []).append(Example(path.parent.name, piece(text, node), len(node.value)))
     return {model: min(examples, key=_telling) for model, examples in found.items()}

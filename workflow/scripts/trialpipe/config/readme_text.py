@@ -15,10 +15,11 @@ Reference of every file in this folder. It is generated from the typed models in
 | [`trials/<trial>/protocol.yaml`](#protocolyaml) | identity, design, clock, milestones, populations, visits, datasets |
 | [`trials/<trial>/extracts.yaml`](#extractsyaml) | raw files, how they are written, what their items become |
 | [`trials/<trial>/outcomes.yaml`](#outcomesyaml) | every registered outcome, its endpoint, estimand and analyses |
+| [`trials/<trial>/characteristics.yaml`](#characteristicsyaml) | truths for the operating characteristics; optional |
 | `trials/<trial>/extracts.lock` | sha256 and size of each raw file; written by `make accept`, never by hand |
 
 A trial is such a folder and a folder of extracts; no Python. Editors that know the YAML language server complete and
-check the three files by the JSON Schemas in `workflow/schemas/`, if the first line names one:
+check these files by the JSON Schemas in `workflow/schemas/`, if the first line names one:
 
     # yaml-language-server: $schema=../../../workflow/schemas/protocol.schema.json
 
@@ -57,6 +58,13 @@ OUTCOMES = """
 
 Every registered outcome with its title and time frame to the letter, the endpoint that measures it, its estimand and
 its analyses. A sensitivity analysis is a copy of the outcome with some keys changed.
+"""
+
+CHARACTERISTICS = """
+## characteristics.yaml
+
+Truths under which the primary analysis is examined by `make characteristics`: type I error, power, bias and coverage
+([docs/characteristics.md](../docs/characteristics.md)). A trial without the file is not examined.
 """
 
 CHECKING = """

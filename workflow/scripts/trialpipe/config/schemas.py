@@ -16,6 +16,7 @@ MODELS = {
     "protocol": "trialpipe.config.protocol:Protocol",
     "extracts": "trialpipe.config.extracts:Extracts",
     "outcomes": "trialpipe.config.outcomes:Outcomes",
+    "characteristics": "trialpipe.config.characteristics:Characteristics",
 }
 """File name without ending to ``module:Model``; imported only when a schema is made."""
 

@@ -25,6 +25,9 @@ class Site(Strict):
     trials_dir: str = Field("config/trials", description="folder that holds a folder per trial")
     data_root: str = Field(".", description="folder that every trial's extracts.root is relative to")
     data_roots: dict[Id, str] = Field({}, description="trial id to a root of its own, e.g. {my-trial: /secure/share}")
+    replicates: int | None = Field(
+        None, ge=2, description="replicates of operating characteristics; empty: as each trial's file says"
+    )
     pathvars: dict[str, str] = Field({}, description="where artifacts (results) and logs go")
 
 

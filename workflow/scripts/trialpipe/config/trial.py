@@ -1,4 +1,4 @@
-"""A configured trial: its three typed files and the lock of its extracts."""
+"""A configured trial: its typed files and the lock of its extracts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
+from trialpipe.config.characteristics import Characteristics, faults
 from trialpipe.config.consistency import check_trial
 from trialpipe.config.errors import ConfigError, validate
 from trialpipe.config.estimands import with_intercurrent
@@ -19,6 +20,7 @@ from trialpipe.config.protocol import Protocol
 from trialpipe.config.yaml_strict import load
 
 LOCK = "extracts.lock"
+SCENARIOS = "characteristics.yaml"
 PATTERN = re.compile(r"[*?\[]")
 
 
@@ -40,6 +42,7 @@ class Trial:
     outcomes: tuple[Outcome, ...]
     lock: dict[str, Locked]
     root: Path
+    characteristics: Characteristics | None = None
 
     def form(self, form_id: str) -> tuple[Source, Form]:
         """Source and form of ``<source>.<form>``; KeyError if there is none."""
@@ -71,7 +74,19 @@ def load_trial(trials: Path, trial: str, data_root: str = ".") -> Trial:
     check_trial(protocol, extracts, outcomes, documents)
     protocol = with_intercurrent(protocol)
     lock, root = read_lock(folder / LOCK), Path(data_root) / extracts.root
-    return Trial(trial, folder, protocol, with_files(extracts, root, lock), outcomes.outcomes, lock, root)
+    scenarios = read_scenarios(folder / SCENARIOS, protocol, outcomes.outcomes)
+    return Trial(trial, folder, protocol, with_files(extracts, root, lock), outcomes.outcomes, lock, root, scenarios)
+
+
+def read_scenarios(path: Path, protocol: Protocol, outcomes: tuple[Outcome, ...]) -> Characteristics | None:
+    """``characteristics.yaml``; None where a trial has none. ConfigError also for what does not fit the trial."""
+    if not path.is_file():
+        return None
+    found = validate(load(path), Characteristics, path.as_posix())
+    wrong = faults(found, protocol, outcomes, path.as_posix())
+    if wrong:
+        raise ConfigError(wrong)
+    return found
 
 
 def with_files(extracts: Extracts, root: Path, lock: dict[str, Locked]) -> Extracts:

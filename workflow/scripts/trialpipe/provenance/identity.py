@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from trialpipe.config import plan
+from trialpipe.config.characteristics import name_of
 from trialpipe.config.trial import Trial, as_json
 from trialpipe.io.reference import REFERENCE
 from trialpipe.provenance.fingerprint import LIBRARY, dispatch_table, fingerprint, referenced_tables
@@ -28,7 +29,7 @@ def params(base: Path, trial: Trial, stage: str, wildcards: tuple[tuple[str, str
         spec, roots = _STAGES[stage](trial, values)
         code = fingerprint(base / "workflow" / "scripts" / f"{stage}.py", roots)
         modules = tuple(name for name in code if name.startswith("trialpipe"))
-        code |= templates() if stage == "report" else {}
+        code |= templates() if stage in ("report", "characteristics_page") else {}
         _cache[key] = {"spec": as_json(spec), "reference": _reference(modules, _tables(spec)), "code": code}
         if stage == "ingest":
             files = plan.raw_files(trial, values["source"], values["form"])
@@ -77,7 +78,8 @@ def _tables(spec: dict) -> tuple[str, ...]:
     """Reference tables that the configuration names."""
     protocol = spec.get("protocol")
     datasets = protocol.datasets if protocol is not None else ()
-    return tuple(terms.table for dataset in datasets for terms in getattr(dataset, "lists", ()))
+    simulated = [f"simulation/{spec['simulation']}.yaml"] if "simulation" in spec else []
+    return (*(terms.table for dataset in datasets for terms in getattr(dataset, "lists", ())), *simulated)
 
 
 @cache
@@ -161,6 +163,35 @@ def _nothing(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...
     return {}, ()
 
 
+def _examined(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    """The examined outcome and its scenarios; how many replicates there are is a matter of each job."""
+    scenarios = trial.characteristics
+    assert scenarios is not None  # only such trials have these jobs
+    outcome = next(o for o in trial.outcomes if o.id == scenarios.outcome)
+    kept = scenarios.model_dump(mode="json", exclude={"replicates", "batch"})
+    spec = {"protocol": trial.protocol, "outcomes": (outcome,), "characteristics": kept}
+    kinds, names = (dispatch_table(f"trialpipe.{stage}.run", "KINDS") for stage in ("derive", "analyse"))
+    dataset = plan.dataset(trial.protocol, outcome.endpoint.dataset).kind
+    analysed = (names[a.kind] for a in outcome.analyses if name_of(a) in scenarios.analyses)
+    return spec, ("trialpipe.derive.run", kinds[dataset], "trialpipe.analyse.run", *sorted(set(analysed)))
+
+
+def _replicates(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    """As ``_examined`` without the words, so that another label draws no patient anew."""
+    spec, roots = _examined(trial, values)
+    kept = spec["characteristics"]
+    plain = [{**scenario, "label": "-", "source": "-", "role": "other"} for scenario in kept["scenarios"]]
+    words = {"title": "-", "source": "-", "assumptions": (), "registry_errors": ()}
+    protocol = trial.protocol.model_copy(update=words)
+    return {**spec, "protocol": protocol, "characteristics": {**kept, "scenarios": plain, "notes": []}}, roots
+
+
+def _population(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
+    spec, _ = _replicates(trial, values)
+    courses = [names[0] for names in dispatch_table("trialpipe.simulate.main", "COURSES").values()]
+    return {"simulation": trial.id, "characteristics": spec["characteristics"]}, tuple(sorted(courses))
+
+
 def _figures(trial: Trial, values: dict[str, str]) -> tuple[dict, tuple[str, ...]]:
     table = dispatch_table("trialpipe.figures.run", "DRAWINGS")
     kinds = {analysis.kind for outcome in trial.outcomes for analysis in outcome.analyses}
@@ -180,4 +211,8 @@ _STAGES = {
     "qc_export": _whole,
     "qc_r": _nothing,
     "qc_compare": _whole,
+    "characteristics_population": _population,
+    "characteristics_replicates": _replicates,
+    "characteristics": _examined,
+    "characteristics_page": _examined,
 }

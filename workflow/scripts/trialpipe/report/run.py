@@ -38,7 +38,7 @@ def render(
     ]
     queries = tables["queries"]
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
@@ -251,7 +251,7 @@ def _reconciliation(rows: list[Row]) -> list[dict[str, object]]:
 def render_index(trials: list[dict[str, object]]) -> str:
     """The front page: a line per trial."""
     return (
-        _environment()
+        environment()
         .get_template("index.html.j2")
         .render(
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
@@ -261,7 +261,8 @@ def render_index(trials: list[dict[str, object]]) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The template engine of all pages: text of the extracts is escaped, an unknown name is an error."""
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -30,6 +30,21 @@ def patients(p: Parameters, n: int, seed: int) -> list[Recipient]:
     return [_course(p, seed, *who) for who in zip(people, numbers, arms, strict=True)]
 
 
+def first_events(p: Parameters, n: int, seed: int) -> list[dict[str, object]]:
+    """What ``n`` patients would go through under either arm: the first of relapse and death, and the end of the course.
+
+    A row per patient and arm. Nothing else of the course is made; the draws are those of ``patients``.
+    """
+    rows: list[dict[str, object]] = []
+    for person in (_person(p, seed, index) for index in range(n)):
+        for arm in ("A", "B"):
+            _, days, end = _fate(p, stream(seed, "course", person.index), person, arm)
+            event = days.relapse if days.relapse is not None else days.death
+            stratum = [person.donor, person.disease]
+            rows.append({"patient": person.index, "arm": arm, "stratum": stratum, "event": event, "end": end})
+    return rows
+
+
 def allocate(p: Parameters, seed: int, people: list[Person]) -> list[str]:
     """Arms in permuted blocks within the strata, in the order of randomisation."""
     size, arms = int(p.number("block_size")), []
@@ -81,9 +96,7 @@ def pick(rng: np.random.Generator, shares: dict[str, float]) -> str:
 
 def _course(p: Parameters, seed: int, person: Person, number: str, arm: str) -> Recipient:
     rng = stream(seed, "course", person.index)
-    grades = (int(pick(rng, p.table("acute_grade"))), int(pick(rng, p.table("chronic_grade"))))
-    horizon = min((p.date("data_cutoff") - person.randomised).days, int(p.number("follow_up")))
-    days = _follow(p, rng, person, arm, grades, horizon)
+    grades, days, horizon = _fate(p, rng, person, arm)
     ends = [day for day in (days.death, days.lost) if day is not None]
     found = Recipient(number, person, arm, days, grades, min([*ends, horizon]))
     if arm == "A" and len(days.infusions) < 3 and not days.reason:
@@ -94,6 +107,13 @@ def _course(p: Parameters, seed: int, person: Person, number: str, arm: str) -> 
     adverse_dli.add(p, seed, found)
     observe_dli.close(p, stream(seed, "news", person.index), found)
     return found
+
+
+def _fate(p: Parameters, rng: np.random.Generator, person: Person, arm: str) -> tuple[tuple[int, int], Days, int]:
+    """(worst grades of acute and chronic GVHD, days of what happens, last day of observation)."""
+    grades = (int(pick(rng, p.table("acute_grade"))), int(pick(rng, p.table("chronic_grade"))))
+    horizon = min((p.date("data_cutoff") - person.randomised).days, int(p.number("follow_up")))
+    return grades, _follow(p, rng, person, arm, grades, horizon), horizon
 
 
 def _why(days: Days, end: int) -> tuple[str, int]:
