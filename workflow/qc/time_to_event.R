@@ -41,7 +41,7 @@ endpoint_events <- function(endpoint) {
 composite_failures <- function(study, outcome) {
   strategies <- outcome$estimand$intercurrent
   chosen <- Filter(function(event) identical(strategies[[event$id]], "composite_failure"), study$protocol$intercurrent_events)
-  vapply(chosen, function(event) event$milestone, "")
+  vapply(chosen, event_name, "")
 }
 
 member_of_any <- function(study, populations) {

@@ -21,6 +21,7 @@ RECORD_KEYS: dict[str, tuple[str, ...]] = {
     "reactivation": ("PARAMCD", "SCENARIO", "USUBJID"),
     "infections": ("PARAMCD", "USUBJID"),
     "gvhd": ("PARAMCD", "AVISIT", "ADTLO", "ADTHI", "USUBJID"),
+    "intercurrent": ("OUTCOME", "ICE", "USUBJID"),
     "exposure": ("PARAMCD", "AVISIT", "USUBJID"),
 }
 """Dataset kind -> columns that name a record."""
@@ -32,6 +33,7 @@ SCOPE = {
     "response_time": ("RULESET", "LEVEL"),
     "response": ("RULESET", "PARAMCD"),
     "reactivation": ("PARAMCD", "SCENARIO"),
+    "intercurrent": ("OUTCOME", "ICE"),
 }
 """Dataset kind -> columns whose values the second derivation must have for a record to be compared."""
 
