@@ -63,3 +63,51 @@ rule qc_compare:
         code=param("qc_compare", "code"),
     script:
         "../scripts/qc_compare.py"
+
+
+rule qc_report:
+    """The report again, with what the second derivation confirms under every table."""
+    input:
+        results="<results>/{trial}/analysis.parquet",
+        laws="<results>/{trial}/laws.parquet",
+        queries="<results>/{trial}/clean/queries.parquet",
+        reconciliation="<results>/{trial}/clean/reconciliation.parquet",
+        redacted=each("<results>/{trial}/ingested/{path}.redacted.parquet", path=plan.form_paths),
+        figures="<results>/{trial}/figures",
+        verdicts="<results>/{trial}/qc.parquet",
+    output:
+        "<results>/{trial}/report/qc.html",
+    log:
+        "<logs>/{trial}/qc_report.log",
+    group:
+        "{trial}.results"
+    conda:
+        "../../environment.yml"
+    params:
+        spec=param("qc_report", "spec"),
+        reference=param("qc_report", "reference"),
+        code=param("qc_report", "code"),
+    script:
+        "../scripts/qc_report.py"
+
+
+rule qc_index:
+    """The front page again, with a mark for every trial."""
+    input:
+        reports=collect("<results>/{trial}/report/qc.html", trial=TRIALS),
+        results=collect("<results>/{trial}/analysis.parquet", trial=TRIALS),
+        queries=collect("<results>/{trial}/clean/queries.parquet", trial=TRIALS),
+        laws=collect("<results>/{trial}/laws.parquet", trial=TRIALS),
+        verdicts=collect("<results>/{trial}/qc.parquet", trial=TRIALS),
+    output:
+        "<results>/qc.html",
+    log:
+        "<logs>/qc_index.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        spec=identity.index_spec(TRIALS),
+        code=identity.index_code(BASE, "qc_index"),
+    script:
+        "../scripts/qc_index.py"

@@ -29,7 +29,7 @@ def params(base: Path, trial: Trial, stage: str, wildcards: tuple[tuple[str, str
         spec, roots = _STAGES[stage](trial, values)
         code = fingerprint(base / "workflow" / "scripts" / f"{stage}.py", roots)
         modules = tuple(name for name in code if name.startswith("trialpipe"))
-        code |= templates() if stage in ("report", "characteristics_page") else {}
+        code |= templates() if stage in ("report", "qc_report", "characteristics_page") else {}
         _cache[key] = {"spec": as_json(spec), "reference": _reference(modules, _tables(spec)), "code": code}
         if stage == "ingest":
             files = plan.raw_files(trial, values["source"], values["form"])
@@ -57,9 +57,9 @@ def _reported(trial: Trial) -> list[dict]:
     ]
 
 
-def index_code(base: Path) -> dict[str, str]:
-    """Code identity of the front page."""
-    return fingerprint(base / "workflow" / "scripts" / "index.py", ()) | templates()
+def index_code(base: Path, adapter: str = "index") -> dict[str, str]:
+    """Code identity of the front page, or of the one with the marks of the second derivation (``qc_index``)."""
+    return fingerprint(base / "workflow" / "scripts" / f"{adapter}.py", ()) | templates()
 
 
 @cache
@@ -215,4 +215,5 @@ _STAGES = {
     "characteristics_replicates": _replicates,
     "characteristics": _examined,
     "characteristics_page": _examined,
+    "qc_report": _whole,
 }

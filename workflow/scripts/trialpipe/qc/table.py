@@ -1,4 +1,4 @@
-"""``make qc``: what the second derivation confirms, a line per trial; exit 1 where a number differs or is not covered."""
+"""``make qc``: what the second derivation confirms, by trial; exit 1 where a number differs or is not covered."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def main() -> int:
         notes += details(trial, *tables)
     print(show(lines))
     print(*notes, sep="\n")
+    print(f"Front page with the marks of the second derivation: {(folder / 'qc.html').absolute()}")
     return int(not all(map(passed, lines.values())))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from trialpipe.report.marks import mark_of
 from trialpipe.report.run import headline
 from trialpipe.report.tables import NOT_DONE, Row
 
@@ -11,15 +12,25 @@ PRIMARY = "primary"
 
 
 def portfolio(
-    specs: list[dict], results: list[list[Row]], queries: list[list[Row]], laws: list[list[Row]]
+    specs: list[dict],
+    results: list[list[Row]],
+    queries: list[list[Row]],
+    laws: list[list[Row]],
+    verdicts: list[list[Row]] | None = None,
 ) -> list[dict[str, object]]:
-    """One dictionary per trial for the template; the lists are in the same order of trials."""
-    return [
+    """One dictionary per trial for the template; the lists are in the same order of trials.
+
+    ``verdicts``: rows of the comparison with the second derivation; with them each trial has its ``mark``.
+    """
+    lines = [
         _line(spec["protocol"], spec["outcomes"], sorted(rows, key=lambda r: r["order"]))
         | {"queries": Counter(query["severity"] for query in asked)}
         | {"laws": len(checked), "broken": sum(not law["holds"] for law in checked)}
         for spec, rows, asked, checked in zip(specs, results, queries, laws, strict=True)
     ]
+    for line, found in zip(lines, verdicts or (), strict=verdicts is not None):
+        line["mark"] = mark_of(row["verdict"] for row in found)
+    return lines
 
 
 def _line(protocol: dict, outcomes: list[dict], rows: list[Row]) -> dict[str, object]:

@@ -15,7 +15,7 @@ from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.config.scenarios import scenarios
 from trialpipe.io.text import printed_unit
-from trialpipe.report import captions, sensitivity, text
+from trialpipe.report import captions, marks, sensitivity, text
 from trialpipe.report.shells import SHELLS
 from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, table
 
@@ -25,17 +25,24 @@ INTERCURRENT = "intercurrent_events"
 
 
 def render(
-    protocol: Protocol, outcomes: tuple[Outcome, ...], tables: dict[str, list[Row]], figures: dict[str, str]
+    protocol: Protocol,
+    outcomes: tuple[Outcome, ...],
+    tables: dict[str, list[Row]],
+    figures: dict[str, str],
+    verdicts: Mapping[str, str] | None = None,
 ) -> str:
     """The report of one trial as one HTML page without any outside reference.
 
     ``tables`` holds the rows of ``results``, ``laws``, ``queries``, ``reconciliation`` and ``redacted``; ``figures``
     the SVG text by name (``<outcome>.<analysis>``). Text of the extracts is escaped by the template engine.
+    ``verdicts`` of the second derivation by ``result_id``: with them every table is marked.
     """
     results = sorted(tables["results"], key=lambda row: row["order"])
-    sections = [
-        section(outcome, protocol, [r for r in results if r["outcome"] == outcome.id], figures) for outcome in outcomes
-    ]
+    sections = []
+    for outcome in outcomes:
+        own = [row for row in results if row["outcome"] == outcome.id]
+        made = section(outcome, protocol, own, figures)
+        sections.append(made if verdicts is None else marks.marked(made, own, verdicts))
     queries = tables["queries"]
     return (
         environment()
@@ -66,6 +73,7 @@ def render(
             redacted=sorted(
                 Counter((str(r["source_file"]), str(r["item"]), str(r["rule"])) for r in tables["redacted"]).items()
             ),
+            confirmed=None if verdicts is None else marks.mark(results, verdicts),
             laws=tables["laws"],
             broken=[law for law in tables["laws"] if not law["holds"]],
             law_counts=_law_counts(tables["laws"]),
@@ -106,6 +114,7 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
                 "sensitivity": sensitivity.summary(outcome, name, analysis.kind, rows, words, sets),
                 "figure": Markup(figure) if figure else None,
                 "caption": captions.figure_caption(analysis.kind, drawn, sets, words) if figure else "",
+                "mark": None,
             }
         )
     counted = [row for row in rows if row["analysis"] == INTERCURRENT]
@@ -117,6 +126,7 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
         "headline": _named(headline(rows, asked), asked, rows, words),
         "assumed": any(row["assumed"] for row in rows),
         "not_done": any(row["note"] == NOT_DONE for row in rows),
+        "mark": None,
     }
 
 
@@ -249,13 +259,14 @@ def _reconciliation(rows: list[Row]) -> list[dict[str, object]]:
 
 
 def render_index(trials: list[dict[str, object]]) -> str:
-    """The front page: a line per trial."""
+    """The front page: a line per trial, with the marks of the second derivation where the trials have them."""
     return (
         environment()
         .get_template("index.html.j2")
         .render(
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
             trials=trials,
+            confirmed=any("mark" in trial for trial in trials),
             roles=text.ROLES,
         )
     )

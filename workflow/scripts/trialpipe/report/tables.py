@@ -42,7 +42,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """``spans``: (group header, columns under it); ``head``: column headers; ``body``: line headers and cells."""
+    """``spans``: (group header, columns under it); ``head``: column headers; ``body``: line headers and cells.
+
+    ``mark``: of the second derivation (``marks.Mark``), in reports that have it.
+    """
 
     spans: list[tuple[str, int]]
     head: list[str]
@@ -51,6 +54,7 @@ class Table:
     methods: list[str]
     notes: list[str]
     caption: str = ""
+    mark: tuple[bool, str] | None = None
 
 
 def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> Table:
