@@ -64,3 +64,11 @@ def test_a_contrast_has_the_words_of_its_levels() -> None:
     rows = [row("hr", 0.5, "0.50", term="RISK", category="ADV vs FAV", analysis="cox")]
     words = {("term", "RISK"): "Risk", ("category", "ADV"): "Adverse", ("category", "FAV"): "Favourable"}
     assert table(rows, "cox", words).body[0][0] == ["Risk", "Adverse vs Favourable"]
+
+
+def test_a_count_of_intercurrent_events_is_no_headline() -> None:
+    found = [row("n", 6.0, "6"), row("denominator", 42.0, "42"), row("percent", 14.3, "14.3")]
+    events = [one | {"analysis": "intercurrent_events", "group": "Overall", "category": "rescue"} for one in found]
+    assert headline(events, {}) == ""
+    median = row("median", 5.0, "5.0", analysis="describe_by_visit", group="Overall", visit="D7", cell_id="d")
+    assert headline([*events, median], {}) == "D7: median 5.0"

@@ -166,6 +166,8 @@ def headline(rows: list[Row], asked: Mapping[str, Any]) -> str:
     only groups have the number, of each group, and of a comparison with its p-value.
     """
     shown = [r for r in rows if r["scenario"] == "primary" and not r["analysis"].endswith("~curve")]
+    # what happened on the way is not what was measured
+    shown = [r for r in shown if r["analysis"] != INTERCURRENT]
     shown = [r for r in shown if r["value"] is not None]
     wanted = [r for r in shown if all(r[column] == value for column, value in asked.items())]
     whole = [r for r in wanted if r["group"] in (None, "Overall")]
