@@ -61,7 +61,7 @@ def _table(
     shown = [key for key in COLUMNS if key in quantities]
     tested = any(key in quantities for key in REJECTIONS)
     estimated = "mean estimate" in quantities
-    head = ["Truth", *(["True value"] if estimated else []), *(["Rejects"] if tested else [])]
+    head = ["Truth", *(["True value"] if estimated else []), *(["A rejection is", "Rejects"] if tested else [])]
     body = []
     for scenario in spec.scenarios:
         own = [row for row in rows if row["scenario"] == scenario.id]
@@ -71,7 +71,7 @@ def _table(
             cells.append((_number(truth["truth"], truth["unit"]) if truth else NOTHING,))
         if tested:
             word = {"null": "type I error", "alternative": "power", "other": "rejection"}[scenario.role]
-            cells.append((word, *_values(own, word)))
+            cells += [(word,), tuple(_values(own, word))]
         body.append((*cells, *(tuple(_values(own, key)) for key in shown)))
     title = analysis.title or name.replace("_", " ").replace(".", ", ").capitalize()
     title += f": {measure}" if measure not in ("test", "proportion") else ""
@@ -82,11 +82,12 @@ def _values(rows: list[Row], quantity: str) -> list[str]:
     """Exact value and simulated one with its Monte Carlo standard error, a line each."""
     lines = []
     for row in rows:
-        if row["quantity"] == quantity and row["method"] == "exact":
-            lines.append(f"{_number(row['value'], row['unit'])} exact")
-        elif row["quantity"] == quantity:
-            error = _number(row["mcse"], row["unit"])
-            lines.append(f"{_number(row['value'], row['unit'])} ({error})")
+        if row["quantity"] != quantity:
+            continue
+        value = _number(row["value"], row["unit"])
+        if quantity == "undefined" and row["value"] and float(value) == 0:
+            value = f"<{10 ** -DECIMALS[row['unit']]:g}"
+        lines.append(f"{value} exact" if row["method"] == "exact" else f"{value} ({_number(row['mcse'], row['unit'])})")
     return lines or [NOTHING]
 
 
