@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from trialpipe.analyse import sample
-from trialpipe.analyse.context import Context, Group, level_order, text
-from trialpipe.analyse.formats import Value
-from trialpipe.analyse.rows import behind
+from trialpipe.analyse.context import MISSING as UNGROUPED
+from trialpipe.analyse.context import OVERALL, Context, Group, level_order, text
+from trialpipe.analyse.formats import NOT_ESTIMABLE, Undefined, Value
+from trialpipe.analyse.rows import Manner, behind
 from trialpipe.config.analyses import Baseline, BaselineItem
 
 MISSING = "Missing"
+TESTS = {
+    "anova": "One-way analysis of variance",
+    "kruskal_wallis": "Kruskal-Wallis test",
+    "chi_square": "Pearson's chi-square test",
+}
 _COUNTED = ("n", "missing", "mean", "sd", "median", "q1", "q3", "min", "max")
 
 
@@ -24,7 +31,57 @@ def run(analysis: Baseline, context: Context) -> list[dict[str, Any]]:
         frame, name = _values(analysis, context, item)
         for group in context.groups:
             found += _item(context, group, item, frame, name)
+        found += _test(analysis, context, item, frame, name)
     return found
+
+
+def _place(item: BaselineItem, name: str) -> dict[str, Any]:
+    return {"parameter": name} if item.parameter else {"variable": name}
+
+
+def _is_factor(frame: pd.DataFrame) -> bool:
+    measured = frame["AVAL"].notna() | (frame["CENS"] != "none")
+    return bool(not measured.any() and frame["AVALC"].notna().any())
+
+
+def _test(
+    analysis: Baseline, context: Context, item: BaselineItem, frame: pd.DataFrame, name: str
+) -> list[dict[str, Any]]:
+    """Test that the levels of ``by`` are alike (group Overall), patients without a value left out."""
+    from trialpipe.stats.groups import anova, chi_square
+    from trialpipe.stats.ranks import kruskal_wallis
+
+    factor = _is_factor(frame)
+    chosen = analysis.test_factors if factor else analysis.test_numbers
+    if chosen is None:
+        return []
+    method = TESTS[chosen]
+    groups = [context.of(level, frame) for level in context.levels if level.label != UNGROUPED]
+    stats: dict[str, Value]
+    if factor:
+        levels = sorted({value for value in frame["AVALC"] if isinstance(value, str)})
+        table = [[int((mine["AVALC"] == level).sum()) for mine in groups] for level in levels]
+        chi = chi_square(np.array(table).reshape(len(levels), len(groups)))
+        df, stats = float(chi.df), {"chi_square": chi.chi_square, "p": chi.p}
+    elif (frame["CENS"] != "none").any():
+        df, stats = 0.0, {"p": Undefined(NOT_ESTIMABLE, "values outside the range of quantification")}
+    elif chosen == "anova":
+        test = anova([mine["AVAL"].to_numpy(float) for mine in groups])
+        df, stats = float(test.df), {"f": test.f, "df_residual": test.df_residual, "p": test.p}
+    else:
+        values = [mine["AVAL"].dropna().to_numpy(float) for mine in groups]
+        statistic, degrees, p = kruskal_wallis([own for own in values if len(own)])
+        df, stats = float(degrees), {"chi_square": statistic, "p": p}
+    undefined = [value for value in stats.values() if isinstance(value, float) and not math.isfinite(value)]
+    note = "fewer than two groups or levels, or no variation" if undefined else None
+    stats = {n: math.nan if isinstance(v, float) and math.isinf(v) else v for n, v in stats.items()}
+    dataset = item.dataset or "adsl"
+    manner = Manner(method, alternative="two-sided", df=df, note=note)
+    used = pd.concat(groups) if groups else frame
+    place = _place(item, name)
+    return context.cell(
+        stats, {"n": behind(dataset, used)}, manner, dataset=dataset, group=OVERALL, term="Test", **place
+    )
 
 
 def _values(analysis: Baseline, context: Context, item: BaselineItem) -> tuple[pd.DataFrame, str]:
@@ -66,8 +123,8 @@ def _adsl(context: Context, variable: str) -> pd.DataFrame:
 def _item(context: Context, group: Group, item: BaselineItem, frame: pd.DataFrame, name: str) -> list[dict[str, Any]]:
     mine = context.of(group, frame)
     dataset = item.dataset or "adsl"
-    place: dict[str, Any] = {"parameter": name} if item.parameter else {"variable": name}
-    if frame["AVAL"].isna().all() and (frame["CENS"] == "none").all() and frame["AVALC"].notna().any():
+    place = _place(item, name)
+    if _is_factor(frame):
         return _factor(context, group, frame, mine, dataset, place, item)
     values = sample.sample(mine)
     described, method, note = sample.stats(values)

@@ -61,7 +61,7 @@ class Context:
 
     def label(self, variable: str) -> str:
         """Words for an ADSL variable, its name if it has none."""
-        labels = {entry.name: entry.label for entry in self.protocol.formulas}
+        labels = {entry.name: entry.label for entry in (*self.protocol.formulas, *self.protocol.groupings)}
         labels |= {entry.name: entry.label for entry in self.protocol.subject_variables}
         return labels.get(variable, variable)
 
@@ -215,6 +215,9 @@ def level_order(variable: str, protocol: Protocol, found: Iterable[str]) -> list
         return [arm.id for arm in protocol.arms]
     if variable == "ARM":
         return [arm.label for arm in protocol.arms]
+    banded = next((g for g in protocol.groupings if g.name == variable), None)
+    if banded is not None:
+        return list(dict.fromkeys(band.label for band in banded.bands))
     declared = next((v.levels for v in protocol.subject_variables if v.name == variable), None)
     return list(declared) if declared else sorted(set(found))
 

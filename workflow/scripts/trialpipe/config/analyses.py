@@ -187,20 +187,57 @@ class CategoriesByVisit(Interval):
     missing: bool = Field(True, description="also count patients without a result")
 
 
+EventLine = Literal[
+    "any",
+    "serious",
+    "grade_3",
+    "severe",
+    "related",
+    "serious_related",
+    "fatal",
+    "grade_missing",
+    "severity_missing",
+    "causality_missing",
+]
+
+
 class AdverseEvents(Interval):
     """Patients with at least one event, events, worst grade, rates per 100 patient-months in a window."""
 
     kind: Literal["adverse_events"]
     window: Name = Field(description="window of the dataset")
-    displays: tuple[Literal["overview", "soc_pt", "worst_grade", "rates"], ...] = Field(
+    displays: tuple[Literal["overview", "soc_pt", "worst_grade", "worst_severity", "rates"], ...] = Field(
         (
             "overview",
             "soc_pt",
             "worst_grade",
             "rates",
         ),
-        description="tables to make",
+        description="tables to make; worst_severity is for events graded in words (AESEV)",
     )
+    lines: tuple[EventLine, ...] = Field(
+        (
+            "any",
+            "serious",
+            "grade_3",
+            "related",
+            "serious_related",
+            "fatal",
+            "grade_missing",
+            "causality_missing",
+        ),
+        description="lines of the overview, and of the rates those that are rated",
+    )
+    compare_with: Text | None = Field(
+        None, description="level of by; the patients of each other level are compared with it"
+    )
+    test: Literal["fisher", "chi_square"] = Field("fisher", description="test of the comparison, two-sided")
+
+    @model_validator(mode="after")
+    def _groups(self) -> AdverseEvents:
+        if self.compare_with is not None and self.by is None:
+            raise ValueError("compare_with needs by")
+        return self
 
 
 class BaselineItem(Strict):
@@ -217,6 +254,17 @@ class Baseline(Analysis):
     kind: Literal["baseline"]
     items: tuple[BaselineItem, ...] = Field(description="characteristics in the order of the table")
     visit: Text | None = Field(None, description="baseline visit of findings parameters")
+    test_numbers: Literal["anova", "kruskal_wallis"] | None = Field(
+        None, description="test that numbers are alike in the groups of by; default: none, as for a randomised trial"
+    )
+    test_factors: Literal["chi_square"] | None = Field(None, description="the same of factors (Pearson)")
+    mean: bool = Field(False, description="print mean and standard deviation of numbers beside median and range")
+
+    @model_validator(mode="after")
+    def _groups(self) -> Baseline:
+        if self.by is None and (self.test_numbers or self.test_factors):
+            raise ValueError("test_numbers and test_factors need by")
+        return self
 
 
 class Box(Strict):

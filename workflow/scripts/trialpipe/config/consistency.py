@@ -89,6 +89,9 @@ def _protocol(protocol: Protocol, extracts: Extracts) -> list[Fault]:
         above = [m.id for m in protocol.milestones[:i]]
         faults += _each("protocol", "milestone above", above, [(("milestones", i, "not_before"), milestone.not_before)])
     faults += _events(protocol)
+    numbers = {v.name for v in protocol.subject_variables if v.type == "number"} | {f.name for f in protocol.formulas}
+    bands = [(("groupings", i, "of"), entry.of) for i, entry in enumerate(protocol.groupings)]
+    faults += _each("protocol", "number of subject_variables or formulas", numbers, bands)
     populations = {p.id for p in protocol.populations}
     parents = [(("populations", i, "parent"), p.parent) for i, p in enumerate(protocol.populations)]
     parents += [

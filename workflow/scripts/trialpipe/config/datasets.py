@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trialpipe.config.icu import NosocomialDataset, SofaDataset, SofaResponseDataset, StayDataset
 from trialpipe.config.names import DatasetId, Domain, Name, Names, Variable, Where
@@ -84,11 +84,25 @@ class AEWindow(Strict):
 
 
 class TermList(Strict):
-    """Preferred terms of a cited table in resources/reference, marked by a flag."""
+    """Adverse events marked by a flag: their preferred term stands in a cited table or under ``terms``, holds one of
+    some texts, or is in a system organ class. Letters are compared without case and accents.
+    """
 
     variable: Variable = Field(description="flag in ADAE, e.g. SMPCFL")
     label: Text = Field(description="name in tables")
-    table: Text = Field(description="file in resources/reference with a column term")
+    table: Text | None = Field(None, description="file in resources/reference with a column term")
+    terms: tuple[Text, ...] = Field((), description="preferred terms")
+    contains: tuple[Text, ...] = Field((), description="texts within preferred terms, e.g. DERMATITIS")
+    classes: tuple[Text, ...] = Field((), description="system organ classes, all of their terms")
+    except_terms: tuple[Text, ...] = Field((), description="preferred terms of those classes that are not meant")
+
+    @model_validator(mode="after")
+    def _something(self) -> TermList:
+        if self.table is None and not (self.terms or self.contains or self.classes):
+            raise ValueError("needs table, terms, contains or classes: which events are marked")
+        if self.except_terms and not self.classes:
+            raise ValueError("except_terms is for classes")
+        return self
 
 
 class SampleTiming(Strict):

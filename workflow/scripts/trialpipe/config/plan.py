@@ -183,7 +183,14 @@ def dataset_protocol(protocol: Protocol, name: str) -> Protocol:
     used = {visits for visits in (getattr(entry, "visits", None) for entry in kept) if visits}
     visit_sets = tuple(v for v in protocol.visit_sets if v.id in used)
     return protocol.model_copy(
-        update={**blank, "datasets": kept, "visit_sets": visit_sets, "formulas": (), "subject_variables": ()}
+        update={
+            **blank,
+            "datasets": kept,
+            "visit_sets": visit_sets,
+            "formulas": (),
+            "groupings": (),
+            "subject_variables": (),
+        }
     )
 
 

@@ -98,7 +98,9 @@ class Milestone(Strict):
 
 
 class DerivedEvent(Strict):
-    """An event of a derived dataset: the first dated row of a parameter. Endpoints name it as they name milestones.
+    """An event of a derived dataset: the first dated row of a parameter, or of those that match a filter.
+
+    Endpoints name it as they name milestones.
 
     Of events of one day, those with ``gvhd`` in their id come before relapse and death, as milestones do.
     """
@@ -106,7 +108,15 @@ class DerivedEvent(Strict):
     id: Name = Field(description="name that endpoints use")
     label: Text = Field(description="name in tables and figures")
     dataset: DatasetId = Field(description="derived dataset of the event")
-    parameter: Variable = Field(description="PARAMCD of its row")
+    parameter: Variable | None = Field(None, description="PARAMCD of its row")
+    where: Where = Field({}, description="filter on the rows, e.g. {TRTEMFL: Y, AESER: Y} of adverse events")
+    date: Variable = Field("ADT", description="date of the row; ASTDT of adverse events")
+
+    @model_validator(mode="after")
+    def _rows(self) -> DerivedEvent:
+        if self.parameter is None and not self.where:
+            raise ValueError("needs parameter, where or both: which rows are the event")
+        return self
 
 
 class Evidence(Strict):
@@ -138,8 +148,40 @@ class Formula(Strict):
 
     name: Variable = Field(description="ADSL variable")
     label: Text = Field(description="name in tables")
-    expression: Text = Field(description="arithmetic in ADSL variables: + - * / ** ( ) and comparisons")
+    expression: Text = Field(description="arithmetic in ADSL variables: + - * / ** ( ), comparisons, round(x, digits)")
     unit: Text | None = Field(None, description="unit of the result")
+
+
+class ValueBand(Strict):
+    """A band of a number; what falls into it is the level ``label``."""
+
+    label: Text = Field(description="level, in the order of tables")
+    ge: float | None = Field(None, description="at least")
+    gt: float | None = Field(None, description="more than")
+    le: float | None = Field(None, description="at most")
+    lt: float | None = Field(None, description="less than")
+
+    @model_validator(mode="after")
+    def _limited(self) -> ValueBand:
+        if (self.ge is not None and self.gt is not None) or (self.le is not None and self.lt is not None):
+            raise ValueError("one lower and one upper limit: ge or gt, le or lt")
+        if all(limit is None for limit in (self.ge, self.gt, self.le, self.lt)):
+            raise ValueError("needs a limit: ge, gt, le or lt")
+        return self
+
+    def holds(self, value: float) -> bool:
+        """Whether a number lies in the band."""
+        low = (self.ge is None or value >= self.ge) and (self.gt is None or value > self.gt)
+        return low and (self.le is None or value <= self.le) and (self.lt is None or value < self.lt)
+
+
+class Grouping(Strict):
+    """A patient-level variable with a level per band of a number; without a value, or in no band, it is missing."""
+
+    name: Variable = Field(description="ADSL variable")
+    label: Text = Field(description="name in tables")
+    of: Variable = Field(description="number that is banded: a subject variable or formula")
+    bands: tuple[ValueBand, ...] = Field(description="bands; the first that holds the number counts")
 
 
 class Population(Strict):
@@ -245,6 +287,7 @@ class Protocol(Strict):
         (), description="covariates, strata, baseline characteristics"
     )
     formulas: tuple[Formula, ...] = Field((), description="variables computed from ADSL variables")
+    groupings: tuple[Grouping, ...] = Field((), description="levels made of bands of a number, e.g. age groups")
     populations: tuple[Population, ...] = Field(description="analysis sets")
     visit_sets: tuple[VisitSet, ...] = Field((), description="visits and their windows")
     datasets: tuple[Dataset, ...] = Field(description="derived datasets, see [dataset kinds](#dataset-kinds)")

@@ -33,6 +33,7 @@ def contract(protocol: Protocol) -> Contract:
     for variable in protocol.subject_variables:
         columns.append(Column(variable.name, "float" if variable.type == "number" else "text", variable.label))
     columns += [Column(entry.name, "float", entry.label) for entry in protocol.formulas]
+    columns += [Column(entry.name, "text", entry.label) for entry in protocol.groupings]
     columns += [Column(entry.variable, "text", entry.label, nullable=False) for entry in protocol.populations]
     return ADSL.with_columns(*columns)
 
@@ -71,6 +72,7 @@ def run(
         row["from"] = list(dict.fromkeys(sources))
         rows.append(row)
     _add_formulas(rows, protocol)
+    _add_groupings(rows, protocol)
     for row in rows:
         for population in protocol.populations:
             row[population.variable] = "Y" if _member(row, population, protocol) else "N"
@@ -131,6 +133,14 @@ def _add_formulas(rows: list[dict[str, object]], protocol: Protocol) -> None:
             )
         for row in rows:
             row[entry.name] = formula.evaluate(tree, _Plain(row))
+
+
+def _add_groupings(rows: list[dict[str, object]], protocol: Protocol) -> None:
+    for entry in protocol.groupings:
+        for row in rows:
+            value = row.get(entry.of)
+            known = isinstance(value, float) and value == value
+            row[entry.name] = next((b.label for b in entry.bands if known and b.holds(value)), None)  # type: ignore[arg-type]
 
 
 class _Plain(dict[str, formula.Value]):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from trialpipe.config.datasets import AdverseEventsDataset, AEWindow
+from trialpipe.config.datasets import AdverseEventsDataset, AEWindow, TermList
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.derive import days
@@ -25,7 +25,7 @@ from trialpipe.io.errors import DataError
 from trialpipe.io.reference import rows as reference_rows
 from trialpipe.io.sdtm import date_columns
 
-_COPIED = ("AETERM", "AEDECOD", "AEBODSYS", "AETOXGR", "AESER", "AEREL", "AEOUT")
+_COPIED = ("AETERM", "AEDECOD", "AEBODSYS", "AETOXGR", "AESEV", "AESER", "AEREL", "AEOUT")
 
 
 class Onset(NamedTuple):
@@ -56,7 +56,7 @@ def run(
     records = usable(clean[spec.domain], "AESTDTC", cutoff)
     copied = {name: days.texts(days.column(records, name)) for name in _COPIED}
     dates = _dates(records)
-    lists = {entry.variable: listed(entry.table) for entry in spec.lists}
+    lists = {entry.variable: _Terms.of(entry) for entry in spec.lists}
     rows: list[dict[str, object]] = []
     for i, (usubjid, row_id) in enumerate(zip(records["USUBJID"], records["row_id"], strict=True)):
         subject = people.get(usubjid)
@@ -79,7 +79,7 @@ def run(
         }
         row.update({name: values[i] for name, values in copied.items()})
         row.update({name: "Y" if flag else "N" for name, (flag, _) in flags.items()})
-        row.update({name: _member(copied["AEDECOD"][i], terms) for name, terms in lists.items()})
+        row.update({name: t.flag(copied["AEDECOD"][i], copied["AEBODSYS"][i]) for name, t in lists.items()})
         rows.append(row)
     return days.frame(rows, contract(spec))
 
@@ -109,10 +109,29 @@ def folded(term: str) -> str:
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).casefold().split())
 
 
-def _member(term: str | None, terms: frozenset[str]) -> str | None:
-    if term is None:
-        return None
-    return "Y" if folded(term) in terms else "N"
+class _Terms(NamedTuple):
+    """A list of terms, folded."""
+
+    terms: frozenset[str]
+    contains: tuple[str, ...]
+    classes: frozenset[str]
+    exempt: frozenset[str]
+
+    @classmethod
+    def of(cls, entry: TermList) -> _Terms:
+        """The list as declared. Raises DataError for a table that is absent or has no terms."""
+        terms = frozenset(map(folded, entry.terms)) | (listed(entry.table) if entry.table else frozenset())
+        classes, exempt = (frozenset(map(folded, names)) for names in (entry.classes, entry.except_terms))
+        return cls(terms, tuple(map(folded, entry.contains)), classes, exempt)
+
+    def flag(self, term: str | None, soc: str | None) -> str | None:
+        """Y or N; null for an event without a preferred term."""
+        if term is None:
+            return None
+        own = folded(term)
+        named = own in self.terms or any(part in own for part in self.contains)
+        by_class = soc is not None and folded(soc) in self.classes and own not in self.exempt
+        return "Y" if named or by_class else "N"
 
 
 def _dates(records: pd.DataFrame) -> tuple[list, ...]:

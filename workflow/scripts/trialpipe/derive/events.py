@@ -9,15 +9,16 @@ import pandas as pd
 
 from trialpipe.config.protocol import DerivedEvent, Protocol
 from trialpipe.derive.days import column, days, imputation_flag, numbers, texts
+from trialpipe.derive.records import matching
 from trialpipe.derive.subjects import Moment, Subject
 
 
 def with_events(people: list[Subject], protocol: Protocol, derived: Mapping[str, pd.DataFrame]) -> list[Subject]:
     """The patients with a moment, the row and the note of every derived event they have.
 
-    The event is the earliest row of its parameter with a date (ADT, or ADTLO and ADTHI where the date is partial);
-    a note of a patient in whom it is
-    undetermined (AVAL null) is kept too. KeyError if a dataset is not given.
+    The event is the earliest of its rows (parameter, filter) with a date (ADT, or ADTLO and ADTHI where the date is
+    partial); a note of a patient in whom it is undetermined (AVAL null) is kept too. KeyError if a dataset is not given
+    or lacks the date.
     """
     for event in protocol.derived_events:
         found, rows, notes = _moments(event, derived[event.dataset])
@@ -39,9 +40,10 @@ def _added(held: Mapping, name: str, value: object) -> dict:
 
 def _moments(event: DerivedEvent, frame: pd.DataFrame) -> tuple[dict[str, Moment], dict[str, str], dict[str, str]]:
     """(moment, row id, note) by patient."""
-    rows = frame[frame["PARAMCD"] == event.parameter].sort_values("row_id", kind="stable")
-    exact = days(rows["ADT"])
-    low, high = days(column(rows, "ADTLO")), days(column(rows, "ADTHI"))
+    rows = frame if event.parameter is None else frame[frame["PARAMCD"] == event.parameter]
+    rows = matching(rows, event.where).sort_values("row_id", kind="stable")
+    exact = days(rows[event.date])
+    low, high = days(column(rows, f"{event.date}LO")), days(column(rows, f"{event.date}HI"))
     said, excluded = texts(column(rows, "NOTE")), [value == 0 for value in numbers(column(rows, "AVAL"))]
     found: dict[str, Moment] = {}
     ids: dict[str, str] = {}

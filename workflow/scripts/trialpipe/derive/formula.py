@@ -1,8 +1,9 @@
 """Arithmetic of patient-level variables: a closed subset of Python expressions, read with ``ast``, never run.
 
-Allowed: numbers, quoted text, names of ADSL columns, ``+ - * / **``, unary minus, brackets, and comparisons,
-which give 1 or 0. A missing value makes the result missing; so does a division by zero. Dates count as days,
-so the difference of two dates is elapsed days.
+Allowed: numbers, quoted text, names of ADSL columns, ``+ - * / **``, unary minus, brackets, comparisons, which give 1
+or 0, and ``round(x, digits)``, which rounds halves away from zero on the decimal number that a person reads. A missing
+value makes the result missing; so does a division by zero. Dates count as days, so the difference of two dates is
+elapsed days.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
 
 from trialpipe.derive.errors import config_error
 
 Value = float | str | None
+ROUND = "round"
+_MOST_DIGITS = 10
 
 _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -34,7 +38,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[object, object], bool]] = {
 
 def names(expression: str) -> list[str]:
     """Columns an expression reads, in order of appearance."""
-    found = [node.id for node in ast.walk(parse(expression)) if isinstance(node, ast.Name)]
+    found = [node.id for node in ast.walk(parse(expression)) if isinstance(node, ast.Name) and node.id != ROUND]
     return list(dict.fromkeys(found))
 
 
@@ -51,7 +55,17 @@ def parse(expression: str) -> ast.expr:
             raise _refused(expression, "holds a chained comparison")
         if isinstance(node, ast.Constant) and type(node.value) not in (int, float, str):
             raise _refused(expression, f"holds the constant {node.value!r}")
+        if isinstance(node, ast.Call) and not _is_round(node):
+            raise _refused(expression, "holds a call other than round(x, digits) with 0 to 10 digits")
     return tree
+
+
+def _is_round(node: ast.Call) -> bool:
+    if not isinstance(node.func, ast.Name) or node.func.id != ROUND or len(node.args) != 2 or node.keywords:
+        return False
+    digits = node.args[1]
+    whole = isinstance(digits, ast.Constant) and type(digits.value) is int
+    return whole and 0 <= digits.value <= _MOST_DIGITS  # type: ignore[attr-defined, operator, union-attr]
 
 
 _ALLOWED = (
@@ -60,6 +74,7 @@ _ALLOWED = (
     ast.USub,
     ast.UAdd,
     ast.Compare,
+    ast.Call,
     ast.Name,
     ast.Load,
     ast.Constant,
@@ -85,10 +100,18 @@ def _value(node: ast.expr, row: Mapping[str, Value]) -> Value:
     if isinstance(node, ast.UnaryOp):
         value = _value(node.operand, row)
         return None if value is None or isinstance(value, str) else -value if isinstance(node.op, ast.USub) else value
+    if isinstance(node, ast.Call):
+        return _rounded(_value(node.args[0], row), node.args[1].value)  # type: ignore[attr-defined]
     if isinstance(node, ast.Compare):
         return _compared(_value(node.left, row), node.ops[0], _value(node.comparators[0], row))
     assert isinstance(node, ast.BinOp)
     return _computed(_value(node.left, row), node.op, _value(node.right, row))
+
+
+def _rounded(value: Value, digits: int) -> Value:
+    if value is None or isinstance(value, str) or abs(value) == float("inf") or value != value:
+        return None
+    return float(Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP))
 
 
 def _compared(left: Value, op: ast.cmpop, right: Value) -> Value:
@@ -109,5 +132,8 @@ def _computed(left: Value, op: ast.operator, right: Value) -> Value:
 
 def _refused(expression: str, message: str) -> Exception:
     return config_error(
-        "formulas.expression", expression, message, "use numbers, ADSL variables, + - * / **, brackets and comparisons"
+        "formulas.expression",
+        expression,
+        message,
+        "use numbers, ADSL variables, + - * / **, brackets, comparisons, round(x, 1)",
     )

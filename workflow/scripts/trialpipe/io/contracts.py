@@ -109,7 +109,7 @@ USUBJID text! Unique subject identifier
 SUBJID text! Subject identifier for the study
 SITEID text Study site identifier
 ARMCD text! Planned arm code
-ARM text! Description of planned arm
+ARM text Arm; null of a patient who was never in one, e.g. a screening failure
 from list! Rows this row was derived from
 """
     ),
@@ -295,6 +295,7 @@ AETERM text Reported term
 AEDECOD text Preferred term as coded in the extract
 AEBODSYS text System organ class as coded in the extract
 AETOXGR text Toxicity grade 1 to 5; null missing
+AESEV text Severity in words
 AESER text Y or N; null missing
 AEREL text Causality as reported
 AEOUT text Outcome

@@ -78,8 +78,9 @@ def _tables(spec: dict) -> tuple[str, ...]:
     """Reference tables that the configuration names."""
     protocol = spec.get("protocol")
     datasets = protocol.datasets if protocol is not None else ()
+    lists = (terms.table for dataset in datasets for terms in getattr(dataset, "lists", ()))
     simulated = [f"simulation/{spec['simulation']}.yaml"] if "simulation" in spec else []
-    return (*(terms.table for dataset in datasets for terms in getattr(dataset, "lists", ())), *simulated)
+    return (*(table for table in lists if table), *simulated)
 
 
 @cache

@@ -13,9 +13,11 @@ Row = dict[str, Any]
 TABLES = {
     "adverse_events": "Patients with at least one event, n/N (%), and number of events",
     "adverse_events/worst_grade": "Patients by worst grade, n/N (%)",
+    "adverse_events/worst_severity": "Patients by worst severity, n/N (%)",
     "adverse_events/rates": "Patients with a first event per 100 patient-months at risk",
     "ancova": "Adjusted means and their differences ({method})",
     "baseline": "Median [Q1, Q3], range (number of patients), or n/N (%)",
+    "baseline/mean": "Mean (SD); median [Q1, Q3], range (number of patients), or n/N (%)",
     "categories_by_visit": "Patients by result, n/N (%) of those with a result",
     "cmh": "Patients by result, n/N (%), and Cochran-Mantel-Haenszel tests",
     "cox": "Hazard ratios ({method})",

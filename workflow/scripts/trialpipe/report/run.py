@@ -16,7 +16,7 @@ from trialpipe.config.protocol import Protocol
 from trialpipe.config.scenarios import scenarios
 from trialpipe.io.text import printed_unit
 from trialpipe.report import captions, marks, sensitivity, text
-from trialpipe.report.shells import SHELLS
+from trialpipe.report.shells import SHELLS, layout
 from trialpipe.report.tables import NOT_DONE, TOKEN, Row, Table, table
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -99,7 +99,7 @@ def section(outcome: Outcome, protocol: Protocol, rows: list[Row], figures: dict
                 label = next((s.label for s in outcome.sensitivity if s.id == scenario), None)
                 by = words.get(("variable", analysis.by), "group") if analysis.by else None
                 own = words if changed is outcome else text.labels(changed, protocol)
-                shown.append((label, split(chosen, analysis.kind, own, sets, by)))
+                shown.append((label, split(chosen, layout(analysis), own, sets, by)))
         same = [label for label, tables in shown[1:] if sensitivity.alike(tables, shown[0][1])]
         figure = figures.get(f"{outcome.id}.{name}")
         primary = [row for row in rows if row["scenario"] == "primary"]

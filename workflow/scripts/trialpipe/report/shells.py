@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from trialpipe.config.analyses import AnyAnalysis
+
 DIMENSIONS = {
     "group": "Group",
     "stratum": "Stratum",
@@ -27,7 +29,8 @@ class Shell:
     dimensions, ``under`` that of categories which stand under a parameter; ``hide``: dimensions left out;
     ``unless_zero``: columns left out if 0 throughout; ``first``: dimensions that lead the line; ``groups``: whether
     groups are blocks of ``columns``, ``lines``, or ``beside`` each other if several need few columns; ``displays``: a
-    table per value of ``variable``, which names the display.
+    table per value of ``variable``, which names the display; ``tests``: header of a last block of columns, which holds
+    the rows with a term.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -37,9 +40,16 @@ class Shell:
     first: tuple[str, ...] = ()
     displays: bool = False
     unless_zero: tuple[str, ...] = ()
+    tests: str = ""
+
+
+def layout(analysis: AnyAnalysis) -> str:
+    """The shell of an analysis: its kind, or a variant of it."""
+    return "baseline/mean" if analysis.kind == "baseline" and analysis.mean else analysis.kind
 
 
 SHARE = ("n/N (%)", "{n}/{denominator} ({percent} %)|{n}/{denominator}|{n}")
+MEDIAN = "{median} [{q1}, {q3}], {min} to {max} ({n})"
 INTERVAL = ("{level} CI", "{lower} to {upper}")
 TEST = ("p", "{p}")
 SPREAD = (
@@ -68,6 +78,7 @@ SHELLS: dict[str, Shell] = {
             ("Patient-months", "{person_time}"),
             ("Rate per 100 patient-months", "{rate}"),
             INTERVAL,
+            TEST,
         ),
         titles={"parameter": "System organ class", "under": "Preferred term"},
         hide=("variable",),
@@ -91,12 +102,27 @@ SHELLS: dict[str, Shell] = {
         (
             (
                 "Median [Q1, Q3], range (number of patients), or n/N (%)",
-                "{median} [{q1}, {q3}], {min} to {max} ({n})|" + SHARE[1],
+                f"{MEDIAN}|{SHARE[1]}",
             ),
+            TEST,
         ),
         titles={"variable": "Characteristic"},
-        hide=("parameter",),
+        hide=("parameter", "term"),
         groups="columns",
+        tests="p",
+    ),
+    "baseline/mean": Shell(
+        (
+            (
+                "Mean (SD); median [Q1, Q3], range (number of patients), or n/N (%)",
+                f"{{mean}} ({{sd}}); {MEDIAN}|{MEDIAN}|{SHARE[1]}",
+            ),
+            TEST,
+        ),
+        titles={"variable": "Characteristic"},
+        hide=("parameter", "term"),
+        groups="columns",
+        tests="p",
     ),
     "categories_by_visit": Shell(
         (SHARE, INTERVAL, ("Missing", "{missing}"), ("Alive", "{alive}")),

@@ -69,7 +69,9 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     order = [*shell.first, *(d for d in DIMENSIONS if d not in shell.first)]
     dimensions = [d for d in order if d not in shell.hide and (d != "group" or (several and not wide))]
     dimensions = [d for d in dimensions if d == "group" or any(row[d] is not None for row in rows)]
-    blocks = list(dict.fromkeys(_group(row) for row in rows)) if wide else [""]
+    blocks = list(dict.fromkeys(_block(row, shell) for row in rows)) if wide else [""]
+    if shell.tests in blocks:
+        blocks = [*(block for block in blocks if block != shell.tests), shell.tests]
     cells: dict[tuple[Line, str], dict[str, Row]] = {}
     units = {
         (d, row[d]): row["unit"] for d in MEASURED for row in rows if row["unit"] and row["statistic"] in _of_data()
@@ -77,21 +79,22 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     for row in rows:
         words = tuple(_label(d, row, labels, units) for d in dimensions)
         line = Line(words, tuple(str(row[d]) for d in dimensions))
-        cells.setdefault((line, _group(row) if wide else ""), {})[row["statistic"]] = row
+        cells.setdefault((line, _block(row, shell) if wide else ""), {})[row["statistic"]] = row
     lines = list(dict.fromkeys(line for line, _ in cells))
-    columns = [c for c in shell.columns if any(_fit(c[1], found) for found in cells.values())]
-    columns = [c for c in columns if c[0] not in shell.unless_zero or any(_counts(c[1], f) for f in cells.values())]
+    columns = {block: _columns(shell, [found for (_, own), found in cells.items() if own == block]) for block in blocks}
     body, before = [], ("",) * len(dimensions)
     for line in lines:
-        printed = [_cell(patterns, cells.get((line, block), {})) for block in blocks for _, patterns in columns]
+        printed = [_cell(patterns, cells.get((line, b), {})) for b in blocks for _, patterns in columns[b]]
         body.append((_unrepeated(line.words, before), printed))
         before = line.words
     level = next((f"{100 * row['conf_level']:g} %" for row in rows if row["conf_level"] is not None), "")
-    titles = [title.format(level=level) for title, _ in columns]
-    single = wide and len(columns) == 1
+    titles = {block: [title.format(level=level) for title, _ in columns[block]] for block in blocks}
+    # a header over each block says nothing more where all blocks (but that of tests) have the same one column
+    same = {tuple(found) for block, found in titles.items() if not shell.tests or block != shell.tests}
+    single = wide and len(same) == 1 and all(len(found) == 1 for found in titles.values())
     return Table(
-        spans=[(block, len(columns)) for block in blocks] if wide and not single else [],
-        head=blocks if single else titles * len(blocks),
+        spans=[(block, len(columns[block])) for block in blocks] if wide and not single else [],
+        head=blocks if single else [title for block in blocks for title in titles[block]],
         stub=[_title(d, shell, dimensions) for d in dimensions],
         body=body,
         methods=_longest(_distinct(row["method"] for row in rows)),
@@ -99,10 +102,19 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     )
 
 
+def _columns(shell: Shell, cells: list[dict[str, Row]]) -> list[tuple[str, str]]:
+    """Columns of the shell that some of the cells fill."""
+    columns = [c for c in shell.columns if any(_fit(c[1], found) for found in cells)]
+    return [c for c in columns if c[0] not in shell.unless_zero or any(_counts(c[1], f) for f in cells)]
+
+
 def _narrow(shell: Shell, rows: list[Row]) -> bool:
-    """Whether a group needs at most two columns."""
-    found = {row["statistic"]: row for row in rows}
-    return sum(_fit(patterns, found) is not None for _, patterns in shell.columns) <= 2
+    """Whether every group needs at most two columns."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault(_group(row), {})[row["statistic"]] = row
+    filled = (sum(_fit(patterns, own) is not None for _, patterns in shell.columns) for own in found.values())
+    return max(filled, default=0) <= 2
 
 
 @cache
@@ -163,6 +175,11 @@ def _longest(methods: list[str]) -> list[str]:
 def _group(row: Row) -> str:
     group = str(row["group"] or "Overall")
     return f"{group} vs {row['comparator']}" if row["comparator"] else group
+
+
+def _block(row: Row, shell: Shell) -> str:
+    """The block of columns of a row; tests of a shell with a column for them stand in it."""
+    return shell.tests if shell.tests and row["term"] is not None else _group(row)
 
 
 def _label(dimension: str, row: Row, labels: Mapping[tuple[str, str], str], units: Mapping[tuple, str]) -> str:

@@ -78,6 +78,7 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
     named = {m.id: m.label for m in protocol.milestones} | {e.id: e.label for e in protocol.derived_events}
     found.update({("category", name): label for name, label in named.items()})
     variables = {v.name: v.label for v in protocol.subject_variables} | {f.name: f.label for f in protocol.formulas}
+    variables |= {g.name: g.label for g in protocol.groupings}
     for name, label in variables.items():
         found["variable", name] = found["term", name] = label
     found |= {("category", word.lower()): word for word in ("Response", "Reactivation")}
@@ -188,6 +189,7 @@ DISPLAYS = {
     "overview": "Overview",
     "soc_pt": "By system organ class and preferred term",
     "worst_grade": "Worst grade per patient, with the events of that grade",
+    "worst_severity": "Worst severity per patient, with the events of that severity",
     "rates": "Rates",
     "length": "Length of stay, days",
     "free": "Days free of the stay",

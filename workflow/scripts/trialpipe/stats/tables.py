@@ -31,6 +31,17 @@ def fisher(a: int, b: int, c: int, d: int, conf_level: float = 0.95) -> Conditio
     return conditional(np.array([[[a, b], [c, d]]]), conf_level)
 
 
+def fisher_p(a: int, b: int, c: int, d: int) -> float:
+    """Two-sided p-value of `fisher` alone: no odds ratio is searched for, so that tables of many lines stay quick."""
+    low, log_mass = _hypergeometric(_counts(np.array([[[a, b], [c, d]]]))[0])
+    return _two_sided(np.exp(log_mass), a - low)
+
+
+def _two_sided(null: np.ndarray, at: int) -> float:
+    """Probability of outcomes no more likely than the observed one, those equal but for rounding included."""
+    return min(1.0, math.fsum(null[null <= null[at] * (1 + 1e-7)]))
+
+
 def conditional(tables: np.ndarray, conf_level: float = 0.95) -> Conditional:
     """Exact common odds ratio of K tables (K x 2 x 2 counts) given all margins (Mehta, Patel, Gray 1985).
 
@@ -71,8 +82,7 @@ def _infer(support: np.ndarray, log_mass: np.ndarray, x: int, conf_level: float)
         return mass / mass.sum()
 
     null = weights(0.0)
-    at = null[support == x][0]
-    p = min(1.0, math.fsum(null[null <= at * (1 + 1e-7)]))
+    p = _two_sided(null, int(x - support[0]))
     at_lowest, at_highest = x == support[0], x == support[-1]
     span = 700.0  # log odds ratios beyond this are not representable
     estimate = math.inf if at_highest else math.nan
