@@ -14,7 +14,10 @@ from trialpipe.stats.inputs import codes, labels, matrix, times
 
 @dataclass(frozen=True)
 class FineGray:
-    """Estimates per covariate; ``shr`` subdistribution hazard ratio; ``covariance`` robust; nan where not estimable."""
+    """Estimates per covariate; ``shr`` subdistribution hazard ratio; ``covariance`` robust; nan where not estimable.
+
+    ``inverse``: of the information, the covariance were there no censoring to be estimated.
+    """
 
     coef: np.ndarray
     se: np.ndarray
@@ -29,6 +32,7 @@ class FineGray:
     converged: bool
     covariance: np.ndarray
     loglik_null: float
+    inverse: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def fine_gray(
         nan = np.full(k, math.nan)
         empty = np.full((k, k), math.nan)
         null_value = null[0] if n_event else math.nan
-        return FineGray(nan, nan, nan, nan, nan, nan, nan, n, n_event, math.nan, False, empty, null_value)
+        return FineGray(nan, nan, nan, nan, nan, nan, nan, n, n_event, math.nan, False, empty, null_value, empty)
     inverse = np.linalg.inv(value[2])
     residual = _residuals(data, beta)
     covariance = inverse @ (residual.T @ residual) @ inverse
@@ -92,8 +96,22 @@ def fine_gray(
     p = np.array([normal_p(v) for v in z.tolist()])
     return FineGray(
         beta, se, np.exp(beta), np.exp(beta - half), np.exp(beta + half), z, p, n, n_event, value[0], True,
-        covariance, null[0],
+        covariance, null[0], inverse,
     )  # fmt: skip
+
+
+def subjects_at_risk(
+    time: np.ndarray, cause: np.ndarray, of: int, censoring_group: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(times of events of interest, their numbers, weight of each subject at each: (times, subjects)).
+
+    Raises ValueError on invalid input.
+    """
+    time = times(time)
+    cause = codes(cause, len(time), "cause")
+    _, strata = labels(censoring_group, len(time), "censoring group")
+    data = _prepare(time, cause, np.zeros((len(time), 0)), of, strata)
+    return data.points, data.deaths, data.weights
 
 
 def _prepare(time: np.ndarray, cause: np.ndarray, x: np.ndarray, of: int, strata: np.ndarray) -> _Data:
