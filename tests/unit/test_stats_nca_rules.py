@@ -88,9 +88,9 @@ def test_intervals_add_up_to_the_whole() -> None:
 def test_area_to_infinity_is_the_limit_of_intervals() -> None:
     t, c = _oral()
     found = nca.parameters(t, c, 100, intervals=((0, 1e6), (0, 36), (36, math.inf))).values
-    assert_allclose(found["AUCINT_1"], found["AUCIFO"])
-    assert_allclose(found["AUCINT_2"], found["AUCLST"])
-    assert_allclose(found["AUCINT_3"], found["AUCIFO"] - found["AUCLST"])
+    assert_allclose(found["AUCINT1"], found["AUCIFO"])
+    assert_allclose(found["AUCINT2"], found["AUCLST"])
+    assert_allclose(found["AUCINT3"], found["AUCIFO"] - found["AUCLST"])
 
 
 def test_time_above_of_an_exponential() -> None:
@@ -121,6 +121,18 @@ def test_steady_state() -> None:
         found["AUCTAU"], found["AUMCLST"], found["AUCTAU"] / (1 - math.exp(-k * tau)), tau
     )
     assert_allclose(residence, 1 / k)
+
+
+def test_steady_state_reads_peak_and_trough_within_the_interval() -> None:
+    t = np.array([0, 2, 6, 11.8, 12.3, 14])
+    c = np.array([2.0, 8, 5, 2.5, 2.2, 9])
+    plain = nca.parameters(t, c, 10, tau=12.0, steady_state=True)
+    assert [plain.values[code] for code in ("CMAX", "TMAX", "CMIN")] == [8, 2, 2]
+    assert math.isnan(plain.values["CTROUGH"])
+    near = nca.parameters(t, c, 10, tau=12.0, steady_state=True, options=Options(trough_within=0.5))
+    assert near.values["CTROUGH"] == 2.5
+    # the area ends within the last segment, not at the last sample before the end
+    assert_allclose(plain.values["AUCTAU"], nca_area.interval_area(nca_profile.prepare(t, c), 0, 12))
 
 
 # properties

@@ -8,11 +8,12 @@ import pandas as pd
 
 from trialpipe.analyse.context import Context
 from trialpipe.config.datasets import ConcentrationsDataset, FindingsDataset, SofaDataset
+from trialpipe.config.pharmacokinetics import PkParametersDataset
 from trialpipe.config.protocol import Visit
 
 DEATH = "death"
 _BY_VISIT = (FindingsDataset, ConcentrationsDataset)
-_VISITS = (*_BY_VISIT, SofaDataset)
+_VISITS = (*_BY_VISIT, SofaDataset, PkParametersDataset)
 
 
 def parameters(context: Context, wanted: Sequence[str]) -> list[str]:
@@ -22,6 +23,8 @@ def parameters(context: Context, wanted: Sequence[str]) -> list[str]:
     for entry in context.protocol.datasets:
         if isinstance(entry, _BY_VISIT) and entry.id == context.dataset:
             return [parameter.code for parameter in entry.parameters]
+        if isinstance(entry, PkParametersDataset) and entry.id == context.dataset and entry.parameters:
+            return list(entry.parameters)
     return list(dict.fromkeys(context.data["PARAMCD"].sort_values()))
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from trialpipe.config.icu import NosocomialDataset, SofaDataset, SofaResponseDataset, StayDataset
 from trialpipe.config.names import DatasetId, Domain, Name, Names, Variable, Where
+from trialpipe.config.pharmacokinetics import PkParametersDataset
 from trialpipe.config.types import Duration, Strict, Text
 
 
@@ -314,6 +315,7 @@ class StateDataset(Strict):
 Dataset = Annotated[
     FindingsDataset
     | ConcentrationsDataset
+    | PkParametersDataset
     | ResponseDataset
     | ResponseTimeDataset
     | ReactivationDataset
@@ -338,8 +340,10 @@ Dataset = Annotated[
 def named_domains(dataset: Dataset) -> list[str]:
     """Clean domains a declared dataset names."""
     one = getattr(dataset, "domain", None)
-    reason = [dataset.reason.domain] if isinstance(dataset, ExposureDataset) and dataset.reason else []
-    return list(dict.fromkeys([*([one] if one else []), *getattr(dataset, "domains", ()), *reason]))
+    more = [dataset.reason.domain] if isinstance(dataset, ExposureDataset) and dataset.reason else []
+    if isinstance(dataset, PkParametersDataset):
+        more = [dataset.doses.domain]
+    return list(dict.fromkeys([*([one] if one else []), *getattr(dataset, "domains", ()), *more]))
 
 
 def named_datasets(dataset: Dataset) -> list[str]:

@@ -17,6 +17,7 @@ KINDS = {
     "adsl": "trialpipe.derive.adsl",
     "findings": "trialpipe.derive.findings",
     "concentrations": "trialpipe.derive.concentrations",
+    "pk_parameters": "trialpipe.derive.pk_parameters",
     "response": "trialpipe.derive.response",
     "response_time": "trialpipe.derive.response_time",
     "reactivation": "trialpipe.derive.reactivation",
@@ -84,7 +85,7 @@ def contract_for(dataset: str, protocol: Protocol) -> Contract:
     return _PLAIN[kind]
 
 
-_OWN = ("sofa", "sofa_response", "lab_grades", "gvhd", "exposure")
+_OWN = ("pk_parameters", "sofa", "sofa_response", "lab_grades", "gvhd", "exposure")
 _PLAIN = {
     "response": contracts.ADRS,
     "response_time": contracts.ADTTR,

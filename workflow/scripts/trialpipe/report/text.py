@@ -18,6 +18,7 @@ GVHD = "gvhd.yaml"
 RESPONSE = "response_rules.yaml"
 SOFA = "sofa.yaml"
 CTCAE = "ctcae_lab.csv"
+PK = "pk_parameters.csv"
 
 STRATEGIES = {
     "treatment_policy": "treatment policy (counted whatever happens after it)",
@@ -117,6 +118,10 @@ def parameters(dataset: Dataset) -> dict[str, str]:
         return {p.code: p.label for p in dataset.parameters}
     if dataset.kind == "concentrations":
         return {p.code: p.label for p in dataset.parameters} | {r.code: r.label for r in dataset.ratios}
+    if dataset.kind == "pk_parameters":
+        spans = [(span.from_hours, span.to_hours) for span in dataset.intervals]
+        named = {f"AUCINT{place}": f"AUC from {a:g} to {b:g} h" for place, (a, b) in enumerate(spans, 1)}
+        return {row["code"]: row["name"] for row in rows(PK)} | named
     if dataset.kind == "infections":
         return {p.code: p.label for p in dataset.viruses} | {"ANYVIR": "Any virus"}
     if dataset.kind == "nosocomial":

@@ -30,7 +30,8 @@ class Options:
 
     ``start``: what stands at the dose if nothing was measured there; by default C0 after a bolus, and otherwise 0
     after a first dose and the least value of the interval at steady state. ``required`` leaves areas undefined.
-    ``first_tmax``: the first of equal greatest concentrations. ``c0``: methods for C0, in order.
+    ``first_tmax``: the first of equal greatest concentrations. ``c0``: methods for C0, in order. ``trough_within``: a
+    sample so long before or after the end of the dosing interval is the trough, the nearest of several.
     """
 
     method: Method = "linear-up log-down"
@@ -39,6 +40,7 @@ class Options:
     first_tmax: bool = True
     terminal: TerminalRule = field(default_factory=TerminalRule)
     c0: tuple[str, ...] = profiles.C0_METHODS
+    trough_within: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,12 @@ def parameters(
     points: np.ndarray | None = None,
     options: Options | None = None,
 ) -> Result:
-    """Parameters of the values from the dose (time 0) to ``end``, with ``tau`` to the end of the dosing interval.
+    """Parameters of the values from the dose (time 0) to ``end``, with ``tau`` also of the dosing interval.
 
     ``time`` (n,) from the dose, ``conc`` (n,) in the order given, nan missing, 0 or ``below`` (n,) for BLQ. Values
     before the dose count for nothing but ``start: predose``. ``duration`` of an infusion. At ``steady_state``
-    clearance and volume come from the area over ``tau``, and nothing is extrapolated from a first dose. ``points``
-    (n,) marks the values of the terminal slope instead of a choice. ``intervals``: (start, end) of areas AUCINT_1 ...
+    clearance and volume come from the area over ``tau``, and CMAX, TMAX and CMIN are those of that interval. ``points``
+    (n,) marks the values of the terminal slope instead of a choice. ``intervals``: (start, end) of areas AUCINT1 ...
 
     Raises ValueError for what `nca_profile.ordered` refuses, a dose that is not positive, a duration without an
     infusion or an infusion without duration, and a steady state without ``tau``.
@@ -82,12 +84,11 @@ def parameters(
     chosen = options or Options()
     _check(dose, route, duration, tau, steady_state)
     t, c = profiles.ordered(time, conc, below)
-    stop = min(end, tau) if tau is not None and steady_state else end
-    inside, found = profiles.window(t, c, 0.0, stop)
+    inside, found = profiles.window(t, c, 0.0, end)
     profile = profiles.prepare(inside, found, chosen.blq)
     values: dict[str, float] = {}
     notes: dict[str, str] = {}
-    _observed(profile, chosen, route, values, notes)
+    _observed(profile, chosen, route, tau if steady_state else None, values)
     if profile.empty:
         notes[""] = "no concentration after the dose" if len(inside) == 0 else "no concentration is left by the rules"
     elif profile.all_below:
@@ -103,7 +104,7 @@ def parameters(
     if tau is not None:
         _dosing_interval(full, tau, slope, chosen, values, notes)
     for place, (low, high) in enumerate(intervals, 1):
-        values[f"AUCINT_{place}"] = _partial(full, low, high, slope, chosen)
+        values[f"AUCINT{place}"] = _partial(full, low, high, slope, chosen)
     _dose(dose, route, duration, steady_state, slope, values)
     _explain(values, notes, full, slope, dose)
     return Result(values, notes, slope)
@@ -122,13 +123,15 @@ def _check(dose: float | None, route: str, duration: float, tau: float | None, s
         raise ValueError("a steady state needs the dosing interval")
 
 
-def _observed(profile: Profile, options: Options, route: str, values: dict[str, float], notes: dict[str, str]) -> None:
-    """What is read off the measured values: CMAX, TMAX, CMIN, CLST, TLST, TLAG."""
+def _observed(profile: Profile, options: Options, route: str, until: float | None, values: dict[str, float]) -> None:
+    """What is read off the measured values: CMAX, TMAX and CMIN (up to ``until``), CLST, TLST, TLAG."""
     t, c = profile.raw_time, profile.raw_conc
     above = np.flatnonzero(c > 0)
-    values["CMAX"] = float(c.max()) if len(c) else math.nan
-    values["TMAX"] = profiles.tmax_of(t, c, options.first_tmax)
-    values["CMIN"] = float(c.min()) if len(c) else math.nan
+    first = np.ones(len(t), bool) if until is None else t <= until
+    seen, at = c[first], t[first]
+    values["CMAX"] = float(seen.max()) if len(seen) else math.nan
+    values["TMAX"] = profiles.tmax_of(at, seen, options.first_tmax)
+    values["CMIN"] = float(seen.min()) if len(seen) else math.nan
     values["CLST"] = float(c[above[-1]]) if len(above) else (0.0 if len(c) else math.nan)
     values["TLST"] = float(t[above[-1]]) if len(above) else math.nan
     if route == "extravascular":
@@ -256,9 +259,8 @@ def _dosing_interval(
     auc = _partial(full, 0.0, tau, slope, options)
     values["AUCTAU"] = auc
     values["CAVG"] = auc / tau
-    at_end = c[t == tau]
-    values["CTROUGH"] = float(at_end[0]) if len(at_end) else math.nan
-    if not len(at_end):
+    values["CTROUGH"] = _trough(full, tau, options.trough_within)
+    if math.isnan(values["CTROUGH"]):
         notes["CTROUGH"] = "no sample at the end of the dosing interval"
     high, low = (float(c.max()), float(c.min())) if len(c) else (math.nan, math.nan)
     values["FLUCP"] = fluctuation(high, low, values["CAVG"])
@@ -266,6 +268,12 @@ def _dosing_interval(
     values["AILAMZ"] = accumulation_index(slope.lambda_z, tau)
     if low == 0:
         notes["SWING"] = "the least concentration is below the limit of quantification"
+
+
+def _trough(full: Profile, tau: float, within: float) -> float:
+    """The measured value nearest the end of the dosing interval, the earlier of two; nan if none is near enough."""
+    near = np.abs(full.raw_time - tau)
+    return float(full.raw_conc[int(near.argmin())]) if len(near) and near.min() <= within else math.nan
 
 
 def _dose(

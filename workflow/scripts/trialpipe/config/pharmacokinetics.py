@@ -1,0 +1,108 @@
+"""Typed model of the dataset of pharmacokinetic parameters in ``protocol.yaml``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from trialpipe.config.names import DatasetId, Domain, Name, Variable, Where
+from trialpipe.config.types import Strict, Text
+
+BelowRule = Literal["keep", "drop"] | Annotated[float, Field(ge=0)]
+
+
+class DoseRecords(Strict):
+    """Administrations one by one, each with day and clock time."""
+
+    domain: Domain = Field("ex", description="clean domain of the administrations")
+    where: Where = Field({}, description="filter on the domain")
+    date: Variable = Field("EXSTDTC", description="column of date and time, at the start of an infusion")
+    end: Variable | None = Field(None, description="column of date and time at the end of an infusion")
+    dose: Variable = Field("EXDOSE", description="column of the dose")
+    unit: Variable = Field("EXDOSU", description="column of its unit")
+
+
+class BelowRules(Strict):
+    """What stands for a value below the limit of quantification: keep (0), drop or a number."""
+
+    first: BelowRule = Field("keep", description="up to the first quantified value, and where nothing is quantified")
+    middle: BelowRule = Field("drop", description="between quantified values")
+    last: BelowRule = Field("keep", description="after the last quantified value")
+    consecutive: int | None = Field(
+        None, ge=1, description="this many in a row after Tmax end the profile: later values are left out; 2 is usual"
+    )
+
+
+class TerminalSlope(Strict):
+    """How the terminal slope is chosen and judged."""
+
+    min_points: int = Field(3, ge=3, description="fewest points")
+    allow_tmax: bool = Field(False, description="Cmax may be one of the points; usual after a bolus")
+    tolerance: float = Field(1e-4, ge=0, description="adjusted R2 within this of the best is as good: most points win")
+    min_r2: float = Field(0.9, ge=0, le=1, description="adjusted R2 below this is noted")
+    min_span: float = Field(2.0, ge=0, description="fewer half-lives covered than this are noted")
+    max_extrapolated: float = Field(20.0, ge=0, description="more percent of the area extrapolated than this is noted")
+    strict: bool = Field(False, description="what is noted makes no slope, and nothing that rests on it")
+
+
+class HoursRange(Strict):
+    """Hours since the dose of a partial area."""
+
+    from_hours: float = Field(ge=0, description="start")
+    to_hours: float = Field(gt=0, description="end")
+
+    @model_validator(mode="after")
+    def _order(self) -> HoursRange:
+        if self.from_hours >= self.to_hours:
+            raise ValueError("to_hours must be after from_hours")
+        return self
+
+
+class PkParametersDataset(Strict):
+    """ADPP: non-compartmental parameters of each profile: a dose with enough samples before the next one."""
+
+    kind: Literal["pk_parameters"]
+    id: DatasetId = Field(description="name of the dataset")
+    label: Text = Field(description="what the dataset holds")
+    domain: Domain = Field("pc", description="clean domain of the concentrations")
+    where: Where = Field(description="filter on it: one analyte in one specimen, e.g. {PCTESTCD: RUXO, PCSPEC: PLASMA}")
+    doses: DoseRecords = Field(description="the administrations")
+    visits: Name = Field(description="visit set; a profile is at the visit whose window holds the day of its dose")
+    route: Literal["extravascular", "bolus", "infusion"] = Field(description="route of administration")
+    duration_hours: float | None = Field(None, gt=0, description="length of an infusion without a recorded end")
+    tau_hours: float | None = Field(None, gt=0, description="planned dosing interval")
+    steady_state: tuple[Text, ...] = Field((), description="visits at steady state; needs tau_hours")
+    washout_hours: float | None = Field(
+        None, gt=0, description="a dose so long after the one before it counts as a first dose"
+    )
+    until_hours: float | None = Field(None, gt=0, description="samples later after the dose are none of its profile")
+    predose_hours: float = Field(1.0, ge=0, description="a sample so shortly before the dose stands for its time")
+    samples: int = Field(3, ge=2, description="fewest samples after the dose that make a profile")
+    method: Literal["linear-up log-down", "linear", "linear-log", "log"] = Field(
+        "linear-up log-down", description="rule of areas"
+    )
+    start: Literal["required", "zero", "minimum", "predose", "c0"] | None = Field(
+        None,
+        description="value at the dose where none was measured; default: C0 after a bolus, else 0 after a first dose, "
+        "the least of the interval at steady state, none (no area) otherwise",
+    )
+    below: BelowRules = Field(BelowRules.model_validate({}), description="values below the limit of quantification")
+    terminal: TerminalSlope = Field(TerminalSlope.model_validate({}), description="terminal slope")
+    trough_within_hours: float = Field(
+        0.5, ge=0, description="a sample so near the end of the dosing interval is its trough"
+    )
+    intervals: tuple[HoursRange, ...] = Field((), description="partial areas AUCINT1, AUCINT2, ...")
+    parameters: tuple[Variable, ...] = Field(
+        (), description="codes of resources/reference/pk_parameters.csv in the order of tables; default: all there are"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> PkParametersDataset:
+        if self.steady_state and self.tau_hours is None:
+            raise ValueError("steady_state needs tau_hours")
+        if self.route == "infusion" and self.duration_hours is None and self.doses.end is None:
+            raise ValueError("an infusion needs duration_hours or doses.end")
+        if self.route != "infusion" and (self.duration_hours is not None or self.doses.end is not None):
+            raise ValueError("only an infusion has a duration")
+        return self
