@@ -17,7 +17,8 @@ from trialpipe.qc.table import details, line, passed, show
 def row(statistic: str, value: float | None, **key: object) -> dict:
     base: dict = dict.fromkeys(KEYS)
     base |= {"outcome": "os", "analysis": "kaplan_meier", "scenario": "primary", "group": "Overall", "time": 100.0}
-    base |= {"statistic": statistic, "value": value, "note": None, "method": None, **key}
+    base |= {"statistic": statistic, "value": value, "note": None, "method": None}
+    base |= {"value_text": None, "qualifier": None, **key}
     base["result_id"] = "/".join(str(base[name]) for name in KEYS if base[name] is not None)
     return base
 
@@ -25,7 +26,10 @@ def row(statistic: str, value: float | None, **key: object) -> dict:
 def theirs(*rows: dict) -> pd.DataFrame:
     text = [{k: None if r[k] is None or r[k] != r[k] else str(r[k]).removesuffix(".0") for k in KEYS} for r in rows]
     return pd.DataFrame(
-        [t | {"value": None if r["value"] is None else repr(r["value"])} for t, r in zip(text, rows, strict=True)]
+        [
+            t | {"value": None if r["value"] is None else repr(r["value"]), "text": r.get("text")}
+            for t, r in zip(text, rows, strict=True)
+        ]
     )
 
 
@@ -50,6 +54,26 @@ def verdicts(ours: list[dict], other: list[dict]) -> list[str]:
 )
 def test_verdict(ours: float | None, other: float | None, verdict: str) -> None:
     assert verdicts([row("survival", ours)], [row("survival", other)]) == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("ours", "words", "other", "verdict"),
+    [
+        (None, {"value_text": "reject p0"}, {"text": "reject p0"}, "same"),
+        (None, {"value_text": "reject p0"}, {"text": "do not reject p0"}, "different"),
+        (None, {"value_text": "NE"}, {}, "no value"),
+        (None, {"value_text": "NE"}, {"text": "reject p0"}, "different"),
+        (4.76, {"qualifier": "<"}, {"text": "<"}, "same"),
+        (4.76, {"qualifier": "<"}, {"text": "="}, "different"),
+        (4.76, {}, {"text": "<"}, "different"),
+        (4.76, {}, {"text": "="}, "same"),
+        (4.76, {"qualifier": "<"}, {}, "same"),
+    ],
+)
+def test_words_are_compared_where_the_second_derivation_has_them(
+    ours: float | None, words: dict, other: dict, verdict: str
+) -> None:
+    assert verdicts([row("median", ours, **words)], [row("median", ours, **other)]) == [verdict]
 
 
 def test_count_has_no_tolerance() -> None:

@@ -12,6 +12,7 @@ from workflow.runs import copy_repo, python, snakemake
 
 from trialpipe.io import store
 from trialpipe.io.contracts import RESULTS
+from trialpipe.qc.compare import confirmed
 from trialpipe.qc.rscript import missing
 
 pytestmark = pytest.mark.slow
@@ -37,13 +38,26 @@ def compared(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_every_result_of_the_real_trial_is_confirmed(run: Path) -> None:
     results, records = compared(run)
     counts = results["verdict"].value_counts().to_dict()
-    assert set(counts) <= {"same", "third way: closed form", "no value"}
+    assert {name for name in counts if not confirmed(name)} == {"no value"}
     assert counts["same"] > 20_000
     assert set(records["verdict"]) == {"same"}
     assert set(records["dataset"]) == {"adsl", "adtte"}
     table = python(run, "-m", "trialpipe.qc.table", code=run)
     assert table.returncode == 0, table.stdout
     assert TRIAL in table.stdout
+
+
+def test_report_says_what_is_confirmed(run: Path) -> None:
+    folder = run / "results" / TRIAL / "report"
+    page = (folder / "qc.html").read_text(encoding="utf-8")
+    results, _ = compared(run)
+    total = int(results["verdict"].map(confirmed).sum())
+    assert f"{total} of {total} numbers confirmed" in page
+    assert "NOT CONFIRMED" not in page
+    # a mark under every table and figure, of which each has a caption
+    displays = page.count('<p class="caption">') + page.count("<figcaption>")
+    assert page.count('<p class="foot">Second derivation: ') == displays
+    assert f"{TRIAL}/report/qc.html" in (run / "results" / "qc.html").read_text(encoding="utf-8")
 
 
 def test_r_is_given_no_result_and_no_derived_table(run: Path) -> None:
@@ -58,6 +72,25 @@ def again(run: Path, target: Path, *steps: str) -> pd.DataFrame:
     done = snakemake(target, f"results/{TRIAL}/qc.parquet", "--allowed-rules", *steps, "--rerun-triggers", "mtime")
     assert done.returncode == 0, done.stderr[-3000:]
     return compared(target)[0]
+
+
+def test_error_in_a_function_of_ours_is_caught(run: Path, tmp_path: Path) -> None:
+    target = shutil.copytree(run, tmp_path / "run", symlinks=True)
+    module = target / "workflow" / "scripts" / "trialpipe" / "stats" / "km.py"
+    text = module.read_text(encoding="utf-8")
+    right, wrong = "tail**2 * died / (risk * (risk - died))", "tail**2 * died / (risk * risk)"
+    assert right in text
+    module.write_text(text.replace(right, wrong), encoding="utf-8")
+    done = snakemake(target, f"results/{TRIAL}/qc.parquet")
+    assert done.returncode == 0, done.stderr[-3000:]
+    results, records = compared(target)
+    found = results[results["verdict"] == "different"]
+    assert set(found["statistic"]) == {"std_err", "lower", "upper"}
+    assert found["result_id"].str.contains("/restricted-mean/").all()
+    assert set(records["verdict"]) == {"same"}
+    table = python(target, "-m", "trialpipe.qc.table", code=target)
+    assert table.returncode == 1
+    assert "here, " in table.stdout
 
 
 def test_wrong_number_of_ours_is_caught(run: Path, tmp_path: Path) -> None:

@@ -73,7 +73,11 @@ minutes <- function(clock) {
   vapply(parts, function(x) suppressWarnings(60 * as.numeric(x[1]) + as.numeric(x[2])), numeric(1))
 }
 
-# rows of results: `where` names keys, `...` statistics; vectors of one length make several rows
+# a value with what is printed beside it: < or > of a value known by its limit only, = of one that is measured
+said <- function(value, text) structure(value, said = text)
+
+# rows of results: `where` names keys, `...` statistics; vectors of one length make several rows. A result in words is a
+# text; a number may come with what is said of it.
 emit <- function(analysis, where = list(), ...) {
   statistics <- list(...)
   size <- max(lengths(where), lengths(statistics))
@@ -84,7 +88,9 @@ emit <- function(analysis, where = list(), ...) {
     if (is.null(value)) next
     row <- c(base, where, list(statistic = statistic))
     table <- as.data.frame(lapply(KEYS, function(key) rep_len(as.character(row[[key]] %or% NA), size)), col.names = KEYS)
-    table$value <- rep_len(as.numeric(value), size)
+    text <- if (is.character(value)) value else attr(value, "said") %or% NA_character_
+    table$value <- rep_len(if (is.character(value)) NA_real_ else as.numeric(value), size)
+    table$text <- rep_len(text, size)
     analysis$study$rows[[length(analysis$study$rows) + 1]] <- table
   }
 }
@@ -97,7 +103,7 @@ full <- function(value) ifelse(is.na(value), "", formatC(value, digits = 17, wid
 
 write_study <- function(study, folder) {
   dir.create(folder, recursive = TRUE, showWarnings = FALSE)
-  empty <- as.data.frame(matrix(character(0), 0, length(KEYS) + 1, dimnames = list(NULL, c(KEYS, "value"))))
+  empty <- as.data.frame(matrix(character(0), 0, length(KEYS) + 2, dimnames = list(NULL, c(KEYS, "value", "text"))))
   rows <- if (length(study$rows)) do.call(rbind, study$rows) else empty
   rows$value <- full(rows$value)
   write_table(rows, file.path(folder, "results.csv"))

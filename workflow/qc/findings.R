@@ -139,12 +139,11 @@ alive_at <- function(analysis, label) {
 
 bound_of <- function(part) ifelse(part$CENS == "left", part$LLOQ, ifelse(part$CENS == "right", part$ULOQ, part$AVAL))
 
-# SAS definition 5 of a distribution: steps at x with cumulated probability; the mean of two where it is met exactly
-step_quantile <- function(x, cumulated, p, near = 1e-9) {
+# SAS definition 5 of a distribution with cumulated probability: the step, or both where one is met exactly
+step_places <- function(cumulated, p, near = 1e-9) {
   first <- which(cumulated >= p - near)[1]
-  if (is.na(first)) first <- length(x)
-  exact <- abs(cumulated[first] - p) < near && first < length(x) && p > 0
-  if (exact) mean(x[first + 0:1]) else x[first]
+  if (is.na(first)) first <- length(cumulated)
+  if (abs(cumulated[first] - p) < near && first < length(cumulated) && p > 0) first + 0:1 else first
 }
 
 # values below and above limits in their order, if every limit is outside the range of the measured values: a percentile
@@ -164,30 +163,33 @@ turnbull_values <- function(part) {
   high <- ifelse(left, part$LLOQ * (1 - 1e-12), ifelse(right, Inf, part$AVAL))
   fit <- npmle(low, high)
   x <- ifelse(fit$left == fit$right, fit$right, ifelse(is.finite(fit$right), fit$right, fit$left))
-  list(x = signif(x, 11), cumulated = cumsum(fit$p))
+  side <- ifelse(fit$left == fit$right, 0, ifelse(!is.finite(fit$right), 1, ifelse(fit$left < 0, -1, NA)))
+  list(x = signif(ifelse(is.na(side), NA, x), 11), side = side, cumulated = cumsum(fit$p))
 }
 
-# SAS definition 5 of values and limits in order; the mean of a value below its limit and one above another has no bound
-plain_or_none <- function(part, p) {
-  side <- ifelse(part$CENS == "left", -1, ifelse(part$CENS == "right", 1, 0))
-  order <- order(side, bound_of(part))
-  rank <- step_quantile(seq_along(order), seq_along(order) / length(order), p)
-  two <- order[c(floor(rank), ceiling(rank))]
-  if (diff(side[two]) == 2) NA else mean(bound_of(part)[two])
+# mean of one or two steps, -1 below a limit, 1 above one, 0 measured; between one below and one above there is no bound
+stepped <- function(x, side) {
+  if (anyNA(x) || all(c(-1, 1) %in% side)) return(NA_real_)
+  said(mean(x), if (-1 %in% side) "<" else if (1 %in% side) ">" else "=")
 }
 
 censored_quantile <- function(part, p) {
   n <- nrow(part); below <- part$CENS == "left"
-  plain <- function(values) step_quantile(sort(values), seq_len(n) / n, p)
+  side <- ifelse(below, -1, ifelse(part$CENS == "right", 1, 0))
+  bound <- bound_of(part)
   # at least half below: the limit itself (ruling 23), or the bound that holds whatever the values below are
   if (p == .5 && 2 * sum(below) >= n) {
-    order <- order(bound_of(part), !below)
-    middle <- part[order[ceiling(n / 2)], ]
-    return(if (middle$CENS == "left") middle$LLOQ else plain(bound_of(part)))
+    order <- order(bound, !below)
+    middle <- order[ceiling(n / 2)]
+    return(said(if (below[middle]) bound[middle] else mean(bound[order[step_places(seq_len(n) / n, p)]]), "<"))
   }
-  if (ordered_by_limits(part)) return(plain_or_none(part, p))
+  if (ordered_by_limits(part)) {
+    place <- order(side, bound)[step_places(seq_len(n) / n, p)]
+    return(stepped(bound[place], side[place]))
+  }
   fit <- turnbull_values(part)
-  step_quantile(fit$x, fit$cumulated, p, 1e-7)
+  place <- step_places(fit$cumulated, p, 1e-7)
+  stepped(fit$x[place], fit$side[place])
 }
 
 KINDS$describe_by_visit <- function(analysis) {

@@ -73,13 +73,19 @@ KINDS$simon_two_stage <- function(analysis) {
   stage <- if (x1 <= design$r1 && total == n1) 1 else 2
   if (x1 <= design$r1) not_covered("accrual that went on after a stop for futility")
   s <- sum(table$AVAL)
-  emit(analysis, simon_where("observed", "stage 1"), n = x1, denominator = n1)
+  emit(analysis, simon_where("observed", "stage 1"), n = x1, denominator = n1, decision = if (x1 > design$r1) "continue" else "stop")
   share(analysis, simon_where("observed", "both stages"), s, total)
+  # the design's bound holds for its own number of patients alone (ruling 8)
+  if (stage == 2) emit(analysis, simon_where("observed", "both stages"), decision = decide(total == design$n && s > design$r, total - design$n))
   simon_estimates(analysis, simon_where("estimates", "success"), s, stage, design, total)
   if (total != design$n) simon_unplanned(analysis, s, x1, design, total)
   if (analysis$scenario == "primary") simon_tables(analysis, design)
   curve <- analysis; curve$name <- paste0(analysis$name, "~curve")
   emit(curve, simon_where("path", paste("patient", seq_len(total))), n = cumsum(table$AVAL), denominator = seq_len(total))
+}
+
+decide <- function(reject, excess = 0) {
+  paste0(if (reject) "reject p0" else "do not reject p0", if (excess < 0) " (under-running)" else if (excess > 0) " (over-running)" else "")
 }
 
 simon_where <- function(table, category) list(group = "Overall", variable = table, category = category)
@@ -94,8 +100,9 @@ simon_unplanned <- function(analysis, s, x1, design, total) {
   error <- stats::pbinom(design$r - x1, design$n - design$n1, design$p0, lower.tail = FALSE)
   second <- 0:(total - design$n1 + 1)
   tail <- stats::pbinom(second - 1, total - design$n1, design$p0, lower.tail = FALSE)
+  critical <- x1 + second[tail <= error][1]
   emit(analysis, simon_where("unplanned", "rule for the actual number (supplementary)"), conditional_error = error,
-       critical = x1 + second[tail <= error][1],
+       critical = critical, decision = decide(s >= critical),
        p = stats::pbinom(s - x1 - 1, total - design$n1, design$p0, lower.tail = FALSE))
 }
 

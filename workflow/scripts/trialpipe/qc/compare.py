@@ -71,12 +71,13 @@ def confirmed(verdict: str) -> bool:
 def compare_results(results: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """Contract ``QC``: one row per result of either side.
 
-    ``results``: contract ``analysis``. ``theirs``: text table of the columns ``KEYS`` and ``value``. A value on one
-    side only is ``different``; a result for which the second derivation has no row is ``not covered``; one that agrees
-    is ``same``, or ``third way: <name>`` where R has no function for it (``third_ways``).
+    ``results``: contract ``analysis``. ``theirs``: text table of the columns ``KEYS``, ``value`` and ``text``: a result
+    in words, or what is printed beside a number (``<``, ``>``, or ``=`` of a measured one); empty where it says nothing
+    of it. A value on one side only is ``different``; a result for which the second derivation has no row is ``not
+    covered``; one that agrees is ``same``, or ``third way: <name>`` where R has no function for it (``third_ways``).
     Raises ValueError if the second derivation gives a key twice.
     """
-    other = {_key(row): _number(row["value"]) for row in theirs.to_dict("records")}
+    other = {_key(row): (_number(row["value"]), _text(row.get("text"))) for row in theirs.to_dict("records")}
     if len(other) != len(theirs):
         twice = theirs[theirs.duplicated(list(KEYS))].iloc[0]
         raise ValueError(f"the second derivation gives a result twice: {twice.to_dict()}")
@@ -86,12 +87,15 @@ def compare_results(results: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame
     for row in results.to_dict("records"):
         key = _key(row)
         covered = key in other
-        found = _verdict(row, other.pop(key, math.nan), covered, _tolerance(table, kinds, row))
+        value, text = other.pop(key, (math.nan, ""))
+        found = _verdict(row, value, covered, _tolerance(table, kinds, row))
+        if text:
+            found |= _words(found, _said(row), text)
         if found["verdict"] == SAME:
             found["verdict"] = _agreed(ways, row)
         rows.append(found)
-    for key, value in other.items():
-        if not math.isnan(value):
+    for key, (value, text) in other.items():
+        if text or not math.isnan(value):
             rows.append(_theirs_alone(dict(zip(KEYS, key, strict=True)), value))
     return pd.DataFrame(rows)
 
@@ -125,6 +129,21 @@ def _verdict(row: dict, theirs: float, covered: bool, tolerance: tuple[float, fl
         verdict = DIFFERENT
     note = row["note"] if math.isnan(ours) else None
     return _row(row["result_id"], row, ours, theirs, allowed, verdict, note)
+
+
+def _words(found: dict, ours: str, theirs: str) -> dict:
+    """Verdict with words: those of both sides must be the same, beside numbers that are."""
+    if ours != theirs:
+        return {"verdict": DIFFERENT, "note": f"{ours or 'nothing'!r} here, {theirs!r} in the second derivation"}
+    # a result in words alone
+    return {"verdict": SAME} if found["verdict"] == NO_VALUE else {}
+
+
+def _said(row: dict) -> str:
+    """Words of a result, or what is printed beside its number."""
+    if math.isnan(_number(row["value"])):
+        return _text(row["value_text"])
+    return _text(row["qualifier"]) or "="
 
 
 def _theirs_alone(key: dict, value: float) -> dict:

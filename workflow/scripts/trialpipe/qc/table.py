@@ -38,7 +38,10 @@ def show(lines: dict[str, list[int]]) -> str:
 
 def details(trial: str, results: list[dict], records: list[dict], limit: int = 20) -> list[str]:
     """A line per difference, at most ``limit``, and the analyses that are not covered."""
-    lines = [f"{trial} {row['result_id']}: {row['ours']!r} here, {row['theirs']!r} in R" for row in _wrong(results)]
+    lines = [
+        f"{trial} {row['result_id']}: {row['ours']!r} here, {row['theirs']!r} in R{_noted(row)}"
+        for row in _wrong(results)
+    ]
     lines += [
         f"{trial} {row['dataset']} {row['record']} {row['variable']}: {row['ours']} here, {row['theirs']} in R"
         for row in _wrong(records)
@@ -47,6 +50,10 @@ def details(trial: str, results: list[dict], records: list[dict], limit: int = 2
     open_ = Counter(row["analysis"].split(".")[0] for row in results if row["verdict"] == NOT_COVERED)
     uncovered = [f"{trial} not covered: " + ", ".join(f"{kind} {n}" for kind, n in sorted(open_.items()))]
     return lines[:limit] + (more if len(lines) > limit else []) + (uncovered if open_ else [])
+
+
+def _noted(row: dict) -> str:
+    return f" ({row['note']})" if row.get("note") else ""
 
 
 def _wrong(rows: list[dict]) -> list[dict]:
