@@ -33,7 +33,7 @@ measure_records <- function(study, dataset, spec, measure) {
   frame <- data.frame(USUBJID = table$USUBJID, code = rep(spec$code, nrow(table)), day = table$.day, stamp = table$.stamp,
                       group = column("GRPID"), AVALC = column("STRESC"), AVAL = rep(NA_real_, nrow(table)),
                       CENS = column("CENS"), LLOQ = rep(NA_real_, nrow(table)), ULOQ = rep(NA_real_, nrow(table)),
-                      parameter = rep(NA_character_, nrow(table)))
+                      parameter = rep(NA_character_, nrow(table)), end = table$.stamp, timed = !is.na(table$.stamp))
   if (!is.null(measure$texts)) {
     frame$parameter <- measure$texts; frame$CENS <- "none"
     return(frame[!is.na(frame$AVALC), , drop = FALSE])
@@ -43,16 +43,21 @@ measure_records <- function(study, dataset, spec, measure) {
   unit_of <- function(name) measure$units[[if (is.na(name)) "none" else name]]
   for (i in seq_len(nrow(frame))) {
     own <- unit_of(column("ORRESU")[i]); converted <- unit_of(column("STRESU")[i])
-    as_received <- !is.null(own) && (is.null(converted) || own$parameter != converted$parameter)
+    as_received <- !is.null(own) && (is.null(converted) || own$parameter != converted$parameter) &&
+      !frame$CENS[i] %in% c("left", "right")
     chosen <- if (as_received) own else converted
     if (is.null(chosen)) next
     factor <- as.numeric(chosen$factor %or% 1)
     frame$parameter[i] <- chosen$parameter
     # limits of quantification stand in the standard unit
-    by <- if (as_received) NA else factor
-    frame$LLOQ[i] <- number(column("LLOQ")[i]) * by; frame$ULOQ[i] <- number(column("ULOQ")[i]) * by
+    frame$LLOQ[i] <- number(column("LLOQ")[i]) * factor; frame$ULOQ[i] <- number(column("ULOQ")[i]) * factor
     # a figure that cleaning set aside has no standard value
-    if (!is.na(standard[i])) frame$AVAL[i] <- signif((if (as_received) received[i] else standard[i]) * factor, 12)
+    if (is.na(standard[i])) next
+    if (as_received && is.na(received[i]) && !is.null(converted)) {
+      # the text cannot be read again: the value as converted
+      as_received <- FALSE; factor <- as.numeric(converted$factor %or% 1); frame$parameter[i] <- converted$parameter
+    }
+    frame$AVAL[i] <- signif((if (as_received) received[i] else standard[i]) * factor, 12)
   }
   frame$CENS[is.na(frame$CENS)] <- "none"
   frame[!is.na(frame$parameter) & (!is.na(frame$AVAL) | (frame$CENS == "left" & !is.na(frame$LLOQ)) |
@@ -99,7 +104,7 @@ set_aside <- function(records, definition) {
   affected <- records$code %in% texts(rule$measures); instead <- records$code == rule$instead
   flagged <- rep(FALSE, nrow(records))
   for (i in which(affected)) flagged[i] <- flag_at(flags, records[i, ]) %in% rule$value
-  under <- unique(flags[flags$AVALC %in% rule$value, c("USUBJID", "day")])
+  under <- unique(flags[flags$AVALC %in% rule$value, c("USUBJID", "day", "stamp")])
   # in place of nothing where the measure itself stands, on a day without the flag
   day <- paste(records$USUBJID, records$day)
   idle <- instead & day %in% day[affected & !flagged] & !day %in% paste(under$USUBJID, under$day)
@@ -116,50 +121,63 @@ rate_records <- function(study, dataset, definition, weights) {
     if (!nrow(table)) return(NULL)
     dose <- number(table[[spec$dose]]); unit <- table[[spec$unit]]
     received <- paste0(prefix(spec$domain), "ORRES")
-    text <- if (received %in% names(table)) table[[received]] else rep("given", nrow(table))
+    figure <- ifelse(is.na(dose) & received %in% names(table), number(gsub(",", ".", table[[received]] %or% NA, fixed = TRUE)), dose)
     salt <- if (is.null(spec$salt)) rep(NA_character_, nrow(table)) else table[[spec$salt]]
     salt[is.na(salt)] <- spec$salt_default %or% "BASE"
     share <- if (spec$code %in% texts(rates$salted)) vapply(salt, function(name) as.numeric(rates$salts[[name]] %or% NA), 0) else 1
-    weight <- vapply(seq_len(nrow(table)), function(i) weight_on(weights, table$USUBJID[i], table$.day[i]), 0)
+    weight <- vapply(seq_len(nrow(table)), function(i) weight_on(weights, table$USUBJID[i], table$.day[i], table$.stamp[i]), 0)
     factor <- vapply(unit, function(name) as.numeric(rates$units[[name %or% NA]] %or% NA), 0)
     by_weight <- vapply(unit, function(name) as.numeric(rates$per_weight[[name %or% NA]] %or% NA), 0)
     value <- signif(dose * share * ifelse(is.na(factor), by_weight / weight, factor), 12)
-    zero <- dose %in% 0 | number(text) %in% 0
+    # without a figure there is no rate; one that was set aside or cannot be converted is some rate
+    zero <- figure %in% 0
     frame <- data.frame(USUBJID = table$USUBJID, code = spec$code, day = table$.day, stamp = table$.stamp, group = NA, AVALC = NA,
                         AVAL = ifelse(zero, 0, value), CENS = ifelse(!zero & is.na(value), "right", "none"), LLOQ = NA,
-                        ULOQ = ifelse(!zero & is.na(value), 0, NA), parameter = spec$code)
-    frame <- frame[!is.na(text) | !is.na(dose), , drop = FALSE]
-    if (is.null(spec$end)) frame else running(study, dataset, spec, table, frame, as.numeric(rates$min_minutes))
+                        ULOQ = ifelse(!zero & is.na(value), 0, NA), parameter = spec$code, end = table$.stamp,
+                        timed = !is.na(table$.stamp))
+    given <- !is.na(figure) & figure >= 0
+    frame <- frame[given, , drop = FALSE]
+    if (is.null(spec$end)) frame else running(study, dataset, spec, table[given, , drop = FALSE], frame, as.numeric(rates$min_minutes))
   })
   do.call(rbind, parts)
 }
 
-# a rate from start to end counts on every day of it, unless it is known to have run for less than an hour
+# a rate from start to end counts on every day of it, the minute of the end left out, unless it is known to have run for
+# less than an hour; without an exact end it is a rate at one time
 running <- function(study, dataset, spec, table, frame, least) {
+  begins <- day_begins(study, dataset)
   names <- companions(spec$end)
-  low <- days(table[[names$low]]); clock <- minutes(table[[names$time]])
+  low <- days(table[[names$low]]); low[low != days(table[[names$high]])] <- NA
+  clock <- minutes(table[[names$time]])
   end <- low * 1440 + clock
-  last <- ifelse(is.na(low), frame$day, icu_day(low, ifelse(is.na(clock), NA, clock), day_begins(study, dataset)))
   short <- !is.na(end) & !is.na(frame$stamp) & end - frame$stamp < least
+  # without a time the whole day; an end before the start is an error, and the rate is that of its start
+  stop <- pmax(ifelse(is.na(low), NA, ifelse(is.na(clock), low * 1440 + begins + 1439, end)),
+               ifelse(is.na(frame$stamp), frame$day * 1440 + begins, frame$stamp))
+  last <- ifelse(is.na(stop), frame$day, pmax(frame$day, floor((stop - 1 - begins) / 1440)))
   parts <- lapply(which(!short), function(i) {
-    days <- seq(frame$day[i], max(frame$day[i], last[i]))
+    days <- seq(frame$day[i], last[i])
     part <- frame[rep(i, length(days)), , drop = FALSE]
-    part$day <- days; part$stamp[-1] <- NA
+    part$day <- days
+    # of later days only where the rate goes on is known; its end counts for the hours around a day
+    if (length(days) > 1) part$stamp[-1] <- days[-1] * 1440 + begins
+    part$end <- if (is.na(stop[i])) part$stamp else stop[i]
+    part$timed <- !is.na(frame$stamp[i])
     part
   })
   do.call(rbind, parts)
 }
 
-# body weight: the last on or before the day, else the first after it
-weight_on <- function(weights, id, day) {
+# body weight: the last up to the moment (or day), else the first after it
+weight_on <- function(weights, id, day, stamp) {
   own <- weights[weights$USUBJID == id, , drop = FALSE]
   if (!nrow(own)) return(NA_real_)
   own <- own[order(own$day, own$stamp, na.last = FALSE), , drop = FALSE]
-  before <- which(own$day <= day)
+  before <- which(own$day < day | (own$day == day & (is.na(stamp) | is.na(own$stamp) | own$stamp <= stamp)))
   own$AVAL[if (length(before)) max(before) else 1]
 }
 
-# data.frame per observation and component: USUBJID, component, code, parameter, day, stamp, points, observed
+# data.frame per observation and component: USUBJID, component, code, parameter, day, stamp, end, timed, points, observed
 sofa_observations <- function(study, id) {
   key <- paste("sofa observations", id)
   if (!is.null(study$cache[[key]])) return(study$cache[[key]])
@@ -183,7 +201,7 @@ sofa_observations <- function(study, id) {
     own <- records[records$parameter %in% used, , drop = FALSE]
     points <- vapply(seq_len(nrow(own)), function(i) band_points(component$bands, own[i, ], definition$ratio$with), 0)
     data.frame(USUBJID = own$USUBJID, component = rep(component$code, nrow(own)), code = own$code, parameter = own$parameter, day = own$day,
-               stamp = own$stamp, points = points, observed = own$parameter %in% texts(component$observed_by) | points > 0)
+               stamp = own$stamp, end = own$end, timed = own$timed, points = points, observed = own$parameter %in% texts(component$observed_by) | points > 0)
   })
   study$cache[[key]] <- do.call(rbind, parts)
   attr(study$cache[[key]], "under") <- aside$under

@@ -9,6 +9,7 @@ sofa_table <- function(study, id) {
   observations <- sofa_observations(study, id)
   visits <- find_visits(study, dataset$visits)$visits
   for (visit in visits) if (visit$window[[1]] != visit$window[[2]]) not_covered("organ failure score in a window of several days")
+  if (day_begins(study, dataset) != 0) not_covered("organ failure score of days that do not begin at midnight")
   frames <- lapply(visits, function(visit) visit_frame(study, visit))
   targets <- vapply(frames, function(frame) frame$target, 0)
   base <- vapply(visits, function(visit) isTRUE(visit$baseline), NA)
@@ -63,16 +64,16 @@ sofa_status <- function(study, dataset, i, day) {
   if (is.na(left) || left >= day || (!is.na(back) && back >= left && back <= day)) "icu" else "ward"
 }
 
-# moment of the first dose, minutes since 1970; infinite where there is none or its time is not known
+# moment of the first dose, minutes since 1970: the last minute of its day without a time, infinite where there is none
 dose_stamp <- function(first, i) {
-  stamp <- first$low[i] * 1440 + first$time[i]
+  stamp <- first$high[i] * 1440 + (if (is.na(first$time[i])) 1439 else first$time[i])
   if (is.na(stamp)) Inf else stamp
 }
 
 patient_days <- function(study, dataset, definition, observations, i) {
   id <- study$ids[i]
   under <- attr(observations, "under")
-  list(rows = observations[observations$USUBJID == id, , drop = FALSE], under = under$day[under$USUBJID == id],
+  list(rows = observations[observations$USUBJID == id, , drop = FALSE], under = under[under$USUBJID == id, , drop = FALSE],
        begins = day_begins(study, dataset))
 }
 
@@ -114,12 +115,13 @@ one_component <- function(component, rows, patient, day, status, definition, dos
     return(if (is.na(last)) component_value(NA_real_, "missing") else component_value(worst_on(carried, last), "ward_last"))
   }
   # under the flag the last value that counted, measured before it or assumed, however long ago
-  if (day %in% patient$under && any(parameter_of(definition$unless, definition) %in% texts(component$observed_by))) {
+  flagged <- patient$under$day == day & (is.na(patient$under$stamp) | patient$under$stamp <= (dose %or% Inf))
+  if (any(flagged) && any(parameter_of(definition$unless, definition) %in% texts(component$observed_by))) {
     last <- last_day(rows, day)
     if (!is.na(last)) return(component_value(worst_on(rows, last), "pre_sedation"))
   }
   baseline <- !is.null(dose)
-  near <- near_day(rows, day, patient$begins, 60 * as.numeric(limits$within_hours), baseline)
+  near <- near_day(rows, day, patient$begins, 60 * as.numeric(limits$within_hours), dose %or% Inf)
   if (!is.na(near)) return(component_value(near, "within_6h"))
   last <- last_day(rows, day)
   if (!is.na(last) && day - last <= as.numeric(limits$last_hours) / 24) return(component_value(worst_on(rows, last), "locf"))
@@ -132,10 +134,10 @@ parameter_of <- function(rule, definition) {
   unlist(lapply(measures, function(measure) vapply(measure$units, function(unit) unit$parameter, "")))
 }
 
-# the worst timed observation at most so many minutes before or after the day; nothing after a baseline
-near_day <- function(rows, day, begins, within, baseline) {
-  start <- day * 1440 + begins; end <- start + 1440
-  near <- !is.na(rows$stamp) & rows$stamp >= start - within & rows$stamp < (if (baseline) start else end + within)
+# the worst timed observation at most so many minutes before or after the day, up to the first dose for a baseline
+near_day <- function(rows, day, begins, within, until) {
+  from <- day * 1440 + begins - within; to <- from + 1440 + 2 * within
+  near <- rows$timed & rows$stamp < to & (rows$stamp >= from | rows$end > from) & rows$stamp <= until
   if (any(near & rows$observed)) max(rows$points[near]) else NA_real_
 }
 

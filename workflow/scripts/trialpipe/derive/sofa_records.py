@@ -116,7 +116,8 @@ def _value(
         word = (text["STRESC"] or "").strip().upper()
         return (measure.text, Measured(day, row_id, text=word), None) if word else (None, None, None)
     given, original = _unit(measure, text["STRESU"]), _unit(measure, text["ORRESU"])
-    reported = _decimal(text["ORRES"]) if text["ORRESU"] else None
+    # a figure that cleaning set aside, or that is a limit, has no standard value
+    reported = _decimal(text["ORRES"]) if text["ORRESU"] and number["STRESN"] is not None else None
     if original is not None and reported is not None and (given is None or original.parameter != given.parameter):
         return original.parameter, Measured(day, row_id, _round(reported * original.factor)), None
     if given is None:
@@ -155,6 +156,7 @@ def _patient(records: Sequence[Record], score: Score, clock: Clock) -> list[Obse
     """Single results and ratios of one patient."""
     ratio, unless = score.ratio, score.unless
     aside = frozenset(u.parameter for code in unless.measures for u in score.measures[code].units.values())
+    standing = _standing(records, score, clock)
     found = []
     for record in records:
         if record.code in (ratio.numerator, ratio.denominator, ratio.flag, score.rates.weight):
@@ -167,12 +169,26 @@ def _patient(records: Sequence[Record], score: Score, clock: Clock) -> list[Obse
             found += [base._replace(aside=aside)] if record.value.text == unless.value else []
         elif record.code in unless.measures and _flag(records, unless.flag, record, clock)[0] == unless.value:
             found.append(base._replace(aside=aside))
+        elif record.code == unless.instead and clock.day(minute) in standing:
+            found.append(base._replace(notes=(f"{record.code}: nothing to stand for on this day",)))
         elif record.parameter == ratio.parameter:
             found.append(_supported(record, record.value, (record.row_id,), records, score, clock))
         else:
             notes = (f"{record.parameter} assumed",) if record.code == unless.instead else ()
             found.append(base._replace(values={record.parameter: record.value}, notes=notes))
     return found + _ratios(records, score, clock)
+
+
+def _standing(records: Sequence[Record], score: Score, clock: Clock) -> set[int]:
+    """Days on which a measure that the flag would set aside stands and no flag is raised: nothing takes its place."""
+    unless, kept, raised = score.unless, set(), set()
+    for record in records:
+        day = clock.day(clock.minute(record.day, record.time))
+        if record.value is not None and record.code == unless.flag and record.value.text == unless.value:
+            raised.add(day)
+        elif record.value is not None and record.code in unless.measures:
+            kept.add(day)
+    return kept - raised
 
 
 def _flag(records: Sequence[Record], code: str, of: Record, clock: Clock) -> tuple[str | None, tuple[str, ...]]:
