@@ -17,6 +17,8 @@ window_days <- function(study, window) {
 # events of the clean domain whose onset is, or may be, in the window
 window_events <- function(study, dataset, window) {
   ae <- clean(study, dataset$domain)
+  # an attribute that a trial does not record is missing in every event
+  for (name in setdiff(c("AETOXGR", "AESEV", "AESER", "AEREL", "AEOUT"), names(ae))) ae[[name]] <- rep(NA_character_, nrow(ae))
   index <- match(ae$USUBJID, study$ids)
   span <- window_days(study, window)
   start <- span$start[index]; end <- span$end[index]
@@ -29,10 +31,7 @@ window_events <- function(study, dataset, window) {
   inside <- !is.na(start) & ifelse(is.na(day), is.na(over) | over >= start, day >= start & day <= end)
   ae$onset <- ifelse(is.na(day), start, day)
   ae$ASTDT <- day_text(day)
-  for (list in dataset$lists) {
-    terms <- vapply(study$reference(sub("[.]csv$", "", list$table)), function(row) row$term, "")
-    ae[[list$variable]] <- ifelse(tolower(ae$AEDECOD) %in% tolower(terms), "Y", "N")
-  }
+  for (list in dataset$lists) ae[[list$variable]] <- marked(study, list, ae)
   keep_window(study, dataset, window, ae, inside %in% TRUE)
   ae[inside, , drop = FALSE]
 }
@@ -61,8 +60,10 @@ KINDS$adverse_events <- function(analysis) {
     # classes and terms of any group stand in every group's column
     if ("soc_pt" %in% displays) by_term(analysis, group, part, members, events[events$USUBJID %in% analysis$subjects$USUBJID, , drop = FALSE])
     if ("worst_grade" %in% displays) worst_grade(analysis, group, part, members)
+    if ("worst_severity" %in% displays) worst_severity(analysis, group, part, members)
     if ("rates" %in% displays) rates(analysis, group, part, members, window_days(study, window))
   }
+  compare_displays(analysis, events, LINES[texts(spec$lines)])
 }
 
 event_share <- function(analysis, where, part, members) {
@@ -70,20 +71,29 @@ event_share <- function(analysis, where, part, members) {
   emit(analysis, where, events = nrow(part))
 }
 
-RELATED <- "RELATED"
+NOT_RELATED <- c("NOT RELATED", "UNRELATED", "UNLIKELY RELATED", "N", "NO")
+
+# any causality that is known and not denied
+related <- function(ae) !is.na(ae$AEREL) & !ae$AEREL %in% NOT_RELATED
 
 KINDS_OF_EVENT <- list(
   "Any adverse event" = function(ae) rep(TRUE, nrow(ae)),
   "Serious" = function(ae) ae$AESER %in% "Y",
-  "Related" = function(ae) ae$AEREL %in% RELATED,
-  "Serious and related" = function(ae) ae$AESER %in% "Y" & ae$AEREL %in% RELATED,
+  "Related" = function(ae) related(ae),
+  "Serious and related" = function(ae) ae$AESER %in% "Y" & related(ae),
   "Grade 3 or higher" = function(ae) ae$AETOXGR %in% c("3", "4", "5"),
   "Fatal" = function(ae) ae$AETOXGR %in% "5" | ae$AEOUT %in% "FATAL",
   "Grade missing" = function(ae) is.na(ae$AETOXGR),
+  "Severe" = function(ae) ae$AESEV %in% "SEVERE",
+  "Severity missing" = function(ae) is.na(ae$AESEV),
   "Causality missing" = function(ae) is.na(ae$AEREL))
 
+LINES <- c(any = "Any adverse event", serious = "Serious", grade_3 = "Grade 3 or higher", severe = "Severe", related = "Related",
+           serious_related = "Serious and related", fatal = "Fatal", grade_missing = "Grade missing",
+           severity_missing = "Severity missing", causality_missing = "Causality missing")
+
 overview <- function(analysis, group, part, members) {
-  for (kind in names(KINDS_OF_EVENT)) {
+  for (kind in LINES[texts(analysis$spec$lines)]) {
     event_share(analysis, list(group = group, variable = "overview", category = kind), part[KINDS_OF_EVENT[[kind]](part), , drop = FALSE],
                 members)
   }
@@ -122,7 +132,7 @@ rates <- function(analysis, group, part, members, span) {
   study <- analysis$study
   index <- match(members, study$ids)
   end <- pmin(span$end[index], study$milestones$death$low[index], study$milestones$last_alive$low[index], na.rm = TRUE)
-  for (kind in c("Any adverse event", "Serious", "Related", "Grade 3 or higher")) {
+  for (kind in intersect(c("Any adverse event", "Serious", "Related", "Grade 3 or higher"), LINES[texts(analysis$spec$lines)])) {
     own <- part[KINDS_OF_EVENT[[kind]](part), , drop = FALSE]
     time <- vapply(seq_along(members), function(i) {
       mine <- own[own$USUBJID == members[i], , drop = FALSE]

@@ -166,7 +166,8 @@ groups <- function(analysis) {
 
 # words for a variable of the patients, as declared
 label_of <- function(study, variable) {
-  for (entry in c(study$protocol$subject_variables, study$protocol$formulas)) if (entry$name == variable) return(entry$label)
+  named <- c(study$protocol$subject_variables, study$protocol$formulas, study$protocol$groupings)
+  for (entry in named) if (entry$name == variable) return(entry$label)
   variable
 }
 
@@ -174,5 +175,6 @@ level_order <- function(study, variable) {
   if (variable == "ARMCD") return(vapply(study$protocol$arms, function(arm) arm$id, ""))
   if (variable == "ARM") return(vapply(study$protocol$arms, function(arm) arm$label, ""))
   for (entry in study$protocol$subject_variables) if (entry$name == variable) return(texts(entry$levels))
+  for (entry in study$protocol$groupings) if (entry$name == variable) return(vapply(entry$bands, function(band) band$label, ""))
   character(0)
 }

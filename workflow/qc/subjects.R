@@ -5,6 +5,8 @@ milestone_dates <- function(study, milestone, ids) {
   table <- matching(clean(study, milestone$domain), milestone$where)
   if (!is.null(milestone$not_before)) table <- table[!certainly_before(study, milestone, table, ids), , drop = FALSE]
   names <- companions(milestone$date)
+  # the record of a patient in dm is no event: without the date nothing is known to have happened
+  if (milestone$domain == "dm") table <- table[!is.na(table[[names$high]]), , drop = FALSE]
   low <- days(table[[names$low]])
   high <- days(table[[names$high]])
   clock <- minutes(table[[names$time]])
@@ -98,8 +100,10 @@ derive_subjects <- function(study) {
   for (entry in protocol$subject_variables) adsl[[entry$name]] <- subject_variable(study, entry, ids)
   for (entry in protocol$formulas) {
     expression <- parse(text = gsub("**", "^", entry$expression, fixed = TRUE))
-    adsl[[entry$name]] <- as.numeric(eval(expression, adsl, baseenv()))
+    # a formula's round is that of the field, not R's
+    adsl[[entry$name]] <- as.numeric(eval(expression, adsl, list2env(list(round = round_away), parent = baseenv())))
   }
+  for (entry in protocol$groupings) adsl[[entry$name]] <- band_levels(adsl[[entry$of]], entry$bands)
   for (population in protocol$populations) adsl[[population$variable]] <- population_flag(study, adsl, population)
   death <- study$milestones$death
   # nobody has died before the last day on which another record shows life
@@ -183,6 +187,7 @@ KINDS$baseline <- function(analysis) {
     if (is.null(item$variable)) tryCatch(baseline_finding(analysis, item, group, parts[[group]]), not_covered = function(condition) NULL)
     else baseline_variable(analysis, item$variable, group, parts[[group]])
   }
+  for (item in analysis$spec$items) if (!is.null(item$variable)) baseline_test(analysis, item$variable)
 }
 
 baseline_variable <- function(analysis, variable, group, members) {

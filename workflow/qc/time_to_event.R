@@ -16,6 +16,7 @@ event_dates <- function(study, id) {
 # bounds of the first dated row of a parameter of a derived dataset
 derived_event <- function(study, id) {
   for (event in study$protocol$derived_events) if (event$id == id) {
+    if (length(event$where)) return(filtered_event(study, event))
     kind <- find_dataset(study, event$dataset)$kind
     if (is.null(EVENTS[[kind]])) not_covered("event ", id, " of a dataset of kind ", kind)
     return(EVENTS[[kind]](study, event$dataset, event$parameter))

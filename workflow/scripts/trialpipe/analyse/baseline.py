@@ -17,7 +17,7 @@ from trialpipe.config.analyses import Baseline, BaselineItem
 
 MISSING = "Missing"
 TESTS = {
-    "anova": "One-way analysis of variance",
+    "anova": "One-way analysis of variance, F test",
     "kruskal_wallis": "Kruskal-Wallis test",
     "chi_square": "Pearson's chi-square test",
 }

@@ -14,7 +14,7 @@ from trialpipe.qc.export import KEYS, time_text
 SAME, DIFFERENT, NO_VALUE, NOT_COVERED = "same", "different", "no value", "not covered"
 THIRD = "third way: "
 """Begins the verdict of a result that agrees with one that no package of R gives; the way follows."""
-_PUNCTUATION = re.compile(r"[^a-z0-9.+]+")
+_PUNCTUATION = re.compile(r"[^a-z0-9.+<>=]+")
 RECORD_TOLERANCE = 1e-9
 """Relative; values of records pass through text with 17 digits."""
 
@@ -158,7 +158,7 @@ def _row(name: str, row: dict, ours: float, theirs: float, allowed: float, verdi
 
 
 def _key(row: dict) -> tuple[str, ...]:
-    """Names as the results' ids write them, without capitals and punctuation."""
+    """Names without capitals and punctuation; the signs that tell <12 from >=12 stay."""
     values = (time_text(row[name]) if isinstance(row[name], float) else row[name] for name in KEYS)
     return tuple(_PUNCTUATION.sub("-", _text(value).lower()).strip("-") for value in values)
 

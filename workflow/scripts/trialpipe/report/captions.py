@@ -17,7 +17,7 @@ TABLES = {
     "adverse_events/rates": "Patients with a first event per 100 patient-months at risk",
     "ancova": "Adjusted means and their differences ({method})",
     "baseline": "Median [Q1, Q3], range (number of patients), or n/N (%)",
-    "baseline/mean": "Mean (SD); median [Q1, Q3], range (number of patients), or n/N (%)",
+    "baseline/mean": "Mean (SD); median, range (number of patients), or n/N (%)",
     "categories_by_visit": "Patients by result, n/N (%) of those with a result",
     "cmh": "Patients by result, n/N (%), and Cochran-Mantel-Haenszel tests",
     "cox": "Hazard ratios ({method})",
@@ -86,6 +86,8 @@ NAMES = (
     "Koyama",
     "Fleming-Harrington",
     "Fisher's",
+    "Pearson's",
+    "Kruskal-Wallis",
     "Clopper-Pearson",
     "Brookmeyer-Crowley",
 )

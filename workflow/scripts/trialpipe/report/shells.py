@@ -114,8 +114,8 @@ SHELLS: dict[str, Shell] = {
     "baseline/mean": Shell(
         (
             (
-                "Mean (SD); median [Q1, Q3], range (number of patients), or n/N (%)",
-                f"{{mean}} ({{sd}}); {MEDIAN}|{MEDIAN}|{SHARE[1]}",
+                "Mean (SD); median, range (number of patients), or n/N (%)",
+                "{mean} ({sd}); {median}, {min} to {max} ({n})|" + f"{MEDIAN}|{SHARE[1]}",
             ),
             TEST,
         ),

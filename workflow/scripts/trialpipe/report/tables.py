@@ -76,9 +76,13 @@ def table(rows: list[Row], kind: str, labels: Mapping[tuple[str, str], str]) -> 
     units = {
         (d, row[d]): row["unit"] for d in MEASURED for row in rows if row["unit"] and row["statistic"] in _of_data()
     }
+    firsts: dict[tuple[object, ...], Line] = {}
     for row in rows:
         words = tuple(_label(d, row, labels, units) for d in dimensions)
         line = Line(words, tuple(str(row[d]) for d in dimensions))
+        # a test stands on the first line of what it is a test of
+        first = firsts.setdefault(tuple(row[d] for d in MEASURED), line)
+        line = first if _is_test(row, shell) else line
         cells.setdefault((line, _block(row, shell) if wide else ""), {})[row["statistic"]] = row
     lines = list(dict.fromkeys(line for line, _ in cells))
     columns = {block: _columns(shell, [found for (_, own), found in cells.items() if own == block]) for block in blocks}
@@ -177,9 +181,14 @@ def _group(row: Row) -> str:
     return f"{group} vs {row['comparator']}" if row["comparator"] else group
 
 
+def _is_test(row: Row, shell: Shell) -> bool:
+    """Whether a row belongs into the column that a shell has for tests."""
+    return bool(shell.tests) and row["term"] is not None
+
+
 def _block(row: Row, shell: Shell) -> str:
-    """The block of columns of a row; tests of a shell with a column for them stand in it."""
-    return shell.tests if shell.tests and row["term"] is not None else _group(row)
+    """The block of columns of a row: its group, or the tests."""
+    return shell.tests if _is_test(row, shell) else _group(row)
 
 
 def _label(dimension: str, row: Row, labels: Mapping[tuple[str, str], str], units: Mapping[tuple, str]) -> str:
