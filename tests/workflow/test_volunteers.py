@@ -1,4 +1,4 @@
-"""Pharmacokinetic parameters by YAML alone: from clock times in CSV to geometric means, against NonCompart and R's logs."""
+"""Pharmacokinetic parameters by YAML alone: from clock times in CSV to geometric means, against NonCompart and R."""
 
 from __future__ import annotations
 
