@@ -46,6 +46,16 @@ SPECS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "responder_time": (RESPONSE_TIME, LEVEL),
     "describe_by_visit": (FINDINGS, {"parameters": ["HGB"], "visits": ["D14"], "geometric": "true"}),
     "in_bands": (FINDINGS, {"parameter": "HGB", "visit": "D14", "bands": [{"id": "b", "label": "b", "low": "1"}]}),
+    "sparse_area": (
+        FINDINGS,
+        {
+            "parameter": "HGB",
+            "hours": [
+                {"hours": "0", "from_hours": "-1", "to_hours": "0"},
+                {"hours": "2", "from_hours": "1", "to_hours": "3"},
+            ],
+        },
+    ),
     "paired_change": (FINDINGS, {"parameters": ["HGB"], "base_visit": "D1", "visit": "D14"}),
     "mixed_model": (FINDINGS, {"parameter": "HGB", "visits": ["D1", "D14"], "base_visit": "D1", "by": "ARMCD"}),
     "ancova": (FINDINGS, {"parameter": "HGB", "visit": "D14", "by": "ARMCD", "covariates": ["SEX"]}),

@@ -37,6 +37,7 @@ KINDS = {
     "responder_time": "trialpipe.analyse.responder_time",
     "describe_by_visit": "trialpipe.analyse.describe_by_visit",
     "in_bands": "trialpipe.analyse.in_bands",
+    "sparse_area": "trialpipe.analyse.sparse_area",
     "paired_change": "trialpipe.analyse.paired_change",
     "mixed_model": "trialpipe.analyse.mixed_model",
     "ancova": "trialpipe.analyse.ancova",

@@ -19,6 +19,7 @@ from trialpipe.config.analyses_survival import (
     LogRank,
 )
 from trialpipe.config.names import DatasetId, Name, Names, Variable, Where
+from trialpipe.config.pharmacokinetics import SparseArea
 from trialpipe.config.types import OneOrMany, Probability, Strict, Text
 
 
@@ -341,6 +342,7 @@ AnyAnalysis = Annotated[
     | ResponderTime
     | DescribeByVisit
     | InBands
+    | SparseArea
     | PairedChange
     | MixedModel
     | Ancova

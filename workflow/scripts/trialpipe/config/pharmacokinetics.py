@@ -1,4 +1,4 @@
-"""Typed model of the dataset of pharmacokinetic parameters in ``protocol.yaml``."""
+"""Typed models of pharmacokinetics: the dataset of parameters in ``protocol.yaml``, an area in ``outcomes.yaml``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from trialpipe.config.analyses_base import Interval
 from trialpipe.config.names import DatasetId, Domain, Name, Variable, Where
 from trialpipe.config.types import Strict, Text
 
@@ -105,4 +106,40 @@ class PkParametersDataset(Strict):
             raise ValueError("an infusion needs duration_hours or doses.end")
         if self.route != "infusion" and (self.duration_hours is not None or self.doses.end is not None):
             raise ValueError("only an infusion has a duration")
+        return self
+
+
+class PlannedHours(Strict):
+    """A planned time of sampling; a sample from ``from_hours`` to ``to_hours`` counts for it."""
+
+    hours: float = Field(description="planned hours from the trial's origin")
+    from_hours: float = Field(description="earliest, included; below 0 before the origin")
+    to_hours: float = Field(description="latest, included")
+
+
+class SparseArea(Interval):
+    """Area under the curve of mean concentrations where no patient has a whole profile (Bailer), with its error."""
+
+    kind: Literal["sparse_area"]
+    parameter: Variable = Field(description="PARAMCD of the concentrations")
+    visits: tuple[Text, ...] = Field((), description="visits in order, their target days being the times")
+    hours: tuple[PlannedHours, ...] = Field((), description="instead of visits: planned hours in order")
+    design: Literal["batch", "serial"] = Field(
+        "batch", description="batch: samples of one patient are correlated; serial: one sample per patient"
+    )
+    to: Literal["last", "all"] = Field("last", description="area to the last mean above 0, or to the last time")
+    majority: bool = Field(True, description="a mean of which more than half is below the limit is 0")
+
+    @model_validator(mode="after")
+    def _times(self) -> SparseArea:
+        if bool(self.visits) == bool(self.hours):
+            raise ValueError("give visits or hours")
+        if len(self.visits or self.hours) < 2:
+            raise ValueError("an area needs at least two times")
+        for span in self.hours:
+            if not span.from_hours <= span.hours <= span.to_hours:
+                raise ValueError("hours must lie from from_hours to to_hours")
+        for one, two in zip(self.hours, self.hours[1:], strict=False):
+            if one.to_hours >= two.from_hours:
+                raise ValueError("ranges of hours must follow each other without overlap")
         return self

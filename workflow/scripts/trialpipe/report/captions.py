@@ -47,6 +47,7 @@ TABLES = {
     "response_by_visit": "Patients by response, n/N (%)",
     "response_incidence": "Cumulative incidence of response up to each visit (Aalen-Johansen)",
     "response_turnbull": "Probability of response between two visits and of no response until then",
+    "sparse_area": "Area under the curve of mean values",
     "state_occupation": "Moves between states, and probability of being in each state at each day (Aalen-Johansen)",
     "simon_two_stage/design": "Bounds, expected numbers and exact error rates",
     "simon_two_stage/observed": "Successes among patients treated, n/N (%), and what they lead to",

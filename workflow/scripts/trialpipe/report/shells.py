@@ -194,6 +194,17 @@ SHELLS: dict[str, Shell] = {
     "event_time": Shell((("Patients with the event", "{n}"), *SPREAD), hide=("category",)),
     "fine_gray": Shell(RATIO),
     "flow": Shell((("Patients", "{n}"),)),
+    "sparse_area": Shell(
+        (
+            ("Samples", "{n}"),
+            ("Below the limit", "{n_below}"),
+            ("Area", "{auc}"),
+            ("SE", "{std_err}"),
+            INTERVAL,
+        ),
+        hide=("variable",),
+        first=("parameter", "group"),
+    ),
     "in_bands": Shell(
         (SHARE, INTERVAL, ("Undetermined", "{undetermined}"), ("Missing", "{missing}"), ("Alive", "{alive}")),
         hide=("variable",),
