@@ -10,6 +10,10 @@ import numpy as np
 from trialpipe.stats.distributions import two_sided_z
 from trialpipe.stats.inputs import codes, entries, merge_close, times
 
+ROUNDING = 1e-12
+MOST_EXPONENT = 700.0
+"""exp() of more is no number; a limit is 0 or 1 long before."""
+
 
 @dataclass(frozen=True)
 class Incidence:
@@ -152,14 +156,16 @@ def limits(cif: float, std_err: float, conf_level: float = 0.95, conf_type: str 
         return math.nan, math.nan
     if conf_type == "plain":
         return max(cif - z * std_err, 0.0), min(cif + z * std_err, 1.0)
-    if not 0 < cif < 1 or std_err == 0:
+    # a sum of steps that ends a rounding error below 1 has reached it
+    if not 0 < cif < 1 - ROUNDING or std_err == 0:
         return math.nan, math.nan
     if conf_type == "log":
-        return cif * math.exp(-z * std_err / cif), min(cif * math.exp(z * std_err / cif), 1.0)
+        half = min(z * std_err / cif, MOST_EXPONENT)
+        return cif * math.exp(-half), min(cif * math.exp(half), 1.0)
     if conf_type == "log-log":
-        half = z * std_err / (cif * abs(math.log(cif)))
+        half = min(z * std_err / (cif * abs(math.log(cif))), MOST_EXPONENT)
         return cif ** math.exp(half), cif ** math.exp(-half)
     if conf_type == "cloglog":
-        half = z * std_err / ((1 - cif) * abs(math.log1p(-cif)))
+        half = min(z * std_err / ((1 - cif) * abs(math.log1p(-cif))), MOST_EXPONENT)
         return 1 - (1 - cif) ** math.exp(-half), 1 - (1 - cif) ** math.exp(half)
     raise ValueError(f"conf_type {conf_type!r} is none of log-log, log, plain, cloglog")

@@ -68,7 +68,9 @@ def proportional_hazards(
     with np.errstate(divide="ignore", invalid="ignore"):
         chi[finite] = np.where(np.diag(rest) > 1e-12 * np.diag(i22[keep]), part**2 / np.diag(rest), math.nan)
     total = math.nan
-    if np.linalg.matrix_rank(rest) == len(part):
+    size = np.sqrt(np.maximum(np.diag(rest), 0.0))
+    # of a matrix of correlations: tests that depend on each other have no test of all together
+    if (size > 0).all() and np.linalg.matrix_rank(rest / np.outer(size, size), tol=1e-9) == len(part):
         total = float(part @ np.linalg.solve(rest, part))
     p = np.array([chi2_upper(c, 1) for c in chi.tolist()])
     return ProportionalHazards(chi, p, total, chi2_upper(total, len(part)), len(part))
