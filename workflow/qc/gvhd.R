@@ -138,7 +138,10 @@ assessed_gvhd <- function(study, id) {
     for (i in seq_len(nrow(visits))) {
       visit <- visits[i, ]
       rows <- own[own$USUBJID == visit$USUBJID & own$low == visit$low & own$high == visit$high, , drop = FALSE]
-      near <- others[others$USUBJID == visit$USUBJID & others$high <= visit$low & others$low >= visit$low - dataset$max_age, , drop = FALSE]
+      # both days must be known for an age
+      dated <- visit$low == visit$high & others$low == others$high
+      recent <- dated & others$low <= visit$low & others$low >= visit$low - dataset$max_age
+      near <- others[recent & others$USUBJID == visit$USUBJID, , drop = FALSE]
       subject <- study$adsl[study$ids == visit$USUBJID, , drop = FALSE]
       look <- gvhd_look(dataset, reference, rows, near, subject)
       parts[[length(parts) + 1]] <- cbind(visit, assess(system, dataset$prefer, look), SYSTEM = system$id, row.names = NULL)

@@ -1,6 +1,7 @@
 # Patients: milestones with bounds, last known alive, subject variables, formulas, populations.
 
-# first (or last) record of a milestone per patient: list(low, high, time) of numbers, in the order of `ids`
+# bounds of the first (or last) of the records of a milestone per patient, in the order of `ids`: the first is no later
+# than any of them can be, the last no earlier; the clock time where the day is known and all its records have one
 milestone_dates <- function(study, milestone, ids) {
   table <- matching(clean(study, milestone$domain), milestone$where)
   if (!is.null(milestone$not_before)) table <- table[!certainly_before(study, milestone, table, ids), , drop = FALSE]
@@ -19,10 +20,10 @@ milestone_dates <- function(study, milestone, ids) {
   for (i in seq_along(ids)) {
     mine <- which(table$USUBJID == ids[i])
     if (!length(mine)) next
-    rank <- if (milestone$pick == "last") order(-high[mine], -low[mine], -clock[mine]) else
-      order(low[mine], high[mine], clock[mine])
-    pick <- mine[rank[1]]
-    result$low[i] <- low[pick]; result$high[i] <- high[pick]; result$time[i] <- clock[pick]
+    extreme <- if (milestone$pick == "last") max else min
+    result$low[i] <- extreme(low[mine]); result$high[i] <- extreme(high[mine])
+    possible <- mine[low[mine] <= result$high[i] & high[mine] >= result$low[i]]
+    if (result$low[i] == result$high[i] && !anyNA(clock[possible])) result$time[i] <- extreme(clock[possible])
   }
   result
 }
@@ -94,6 +95,7 @@ derive_subjects <- function(study) {
     adsl[[paste0(milestone$variable, "_LO")]] <- dates$low
     adsl[[paste0(milestone$variable, "_HI")]] <- dates$high
   }
+  adsl <- ended_by_death(study, adsl)
   alive <- last_alive_dates(study, ids)
   study$milestones$last_alive <- list(low = alive, high = alive, time = rep(NA_real_, length(ids)))
   adsl[[protocol$last_alive$variable]] <- alive
@@ -114,6 +116,20 @@ derive_subjects <- function(study) {
   dated <- c(grep("DT(_LO|_HI)?$", names(table), value = TRUE))
   table[dated] <- lapply(table[dated], day_text)
   keep_derived(study, "adsl", table)
+}
+
+# what has a partial date happened by the last possible day of the death
+ended_by_death <- function(study, adsl) {
+  last <- study$milestones$death$high
+  if (is.null(last)) return(adsl)
+  for (milestone in study$protocol$milestones) {
+    dates <- study$milestones[[milestone$id]]
+    partial <- dates$happened & (is.na(dates$low) | dates$low < dates$high)
+    cut <- partial & !is.na(last) & last < dates$high & (is.na(dates$low) | dates$low <= last)
+    study$milestones[[milestone$id]]$high[cut] <- last[cut]
+    adsl[[paste0(milestone$variable, "_HI")]][cut] <- last[cut]
+  }
+  adsl
 }
 
 # a partial date of death starts no earlier than the last evidence of life from other records

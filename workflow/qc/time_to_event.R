@@ -6,11 +6,20 @@ day_rank <- function(id) {
   if (grepl("gvhd", id)) 1 else if (grepl("relapse", id)) 2 else if (grepl("death", id)) 3 else 4
 }
 
-# day on which an event counts: a partial date of something good counts as late as it can be, of death as early
-event_dates <- function(study, id) {
+# day on which an event counts: a partial date of something good counts as late as it can be, of death as early, but not
+# before the origin where it can be after it
+event_dates <- function(study, id, origin = list(low = NA)) {
+  dates <- event_bounds(study, id)
+  if (day_rank(id) < 4) first_possible(dates, origin) else dates$high
+}
+
+event_bounds <- function(study, id) {
   dates <- study$milestones[[id]]
-  if (is.null(dates)) dates <- derived_event(study, id)
-  if (day_rank(id) < 4) dates$low else dates$high
+  if (is.null(dates)) derived_event(study, id) else dates
+}
+
+first_possible <- function(dates, origin) {
+  ifelse(!is.na(origin$low) & dates$low < origin$low & dates$high >= origin$low, origin$low, dates$low)
 }
 
 # bounds of the first dated row of a parameter of a derived dataset
@@ -51,6 +60,29 @@ member_of_any <- function(study, populations) {
   member
 }
 
+# first of the events named, in their declared order: list(day, event, early), early where one is before the origin.
+# One replaces those named before it where it is certainly before them; of one day the order of ranks decides. A death in
+# an unknown part of a time is after any exact event of that time, which shows life.
+first_of <- function(study, all, failures, origin) {
+  size <- length(study$ids)
+  day <- rep(NA_real_, size); low <- high <- rank <- day
+  event <- rep(NA_character_, size); early <- rep(FALSE, size)
+  graft <- graft_first(study, all, "hsct", "death")
+  for (id in all) {
+    dates <- event_bounds(study, id)
+    before <- !is.na(dates$high) & !is.na(origin$low) & dates$high < origin$low
+    if (!id %in% failures) early <- early | before
+    from <- first_possible(dates, origin); to <- dates$high; from[before] <- NA
+    own <- ifelse(id == "hsct" & graft, 2.5, day_rank(id))
+    same <- from == to & low == high & from == low & own < rank
+    shows_life <- from == to & event %in% "death" & low < high & from >= low & from <= high
+    sooner <- !is.na(from) & (is.na(day) | to < low | same %in% TRUE | shows_life %in% TRUE)
+    day[sooner] <- (if (day_rank(id) < 4) from else to)[sooner]
+    low[sooner] <- from[sooner]; high[sooner] <- to[sooner]; rank[sooner] <- own[sooner]; event[sooner] <- id
+  }
+  list(day = ifelse(is.na(day), Inf, day), event = event, early = early)
+}
+
 # data.frame per patient: USUBJID, STARTDT, ADT, AVAL, CNSR, EVENT
 time_to_event <- function(study, outcome) {
   endpoint <- outcome$endpoint
@@ -60,17 +92,16 @@ time_to_event <- function(study, outcome) {
   origin <- study$milestones[[endpoint$origin]]
   names <- endpoint_events(endpoint)
   names$event <- c(names$event, failures)
+  if (!is.null(endpoint$entry)) not_covered("left truncation")
+  censoring <- unlist(outcome$estimand$intercurrent) %in% c("hypothetical", "while_on_treatment")
+  if (endpoint$kind == "time_to_event" && any(censoring)) not_covered("censoring at an intercurrent event")
   all <- c(names$event, names$competing)
   size <- length(study$ids)
-  best <- rep(Inf, size); rank <- rep(Inf, size); event <- rep(NA_character_, size)
-  first <- graft_first(study, all, "hsct", "death")
-  for (id in all) {
-    day <- event_dates(study, id)
-    own <- ifelse(id == "hsct" & first, 2.5, day_rank(id))
-    sooner <- !is.na(day) & (day < best | (day == best & own < rank))
-    best[sooner] <- day[sooner]; rank[sooner] <- own[sooner]; event[sooner] <- id
-  }
-  end <- study$milestones[[names$censor]]$low
+  best <- first_of(study, all, failures, origin)
+  early <- best$early; event <- best$event; best <- best$day
+  # without an assessment from the origin on the time under observation is 0
+  end <- first_possible(study$milestones[[names$censor]], origin)
+  if (names$censor != "last_alive") end <- pmax(end, origin$low)
   limit <- if (is.null(endpoint$horizon)) rep(Inf, size) else origin$low + endpoint$horizon
   happened <- is.finite(best) & best <= limit
   day <- ifelse(happened, best, pmin(end, limit))
@@ -85,7 +116,7 @@ time_to_event <- function(study, outcome) {
   table$CNSR[as_event] <- 0; table$EVENT[as_event] <- "lost_before_horizon"
   table$ADT[as_free] <- limit[as_free]; table$AVAL[as_free] <- (limit - origin$low)[as_free]
   # an end before the origin is an error of the data that no rule can mend
-  wrong <- !is.na(table$AVAL) & table$AVAL < 0
+  wrong <- early | (!is.na(table$AVAL) & table$AVAL < 0)
   table$AVAL[wrong] <- NA; table$ADT[is.na(table$AVAL)] <- NA
   table$CNSR[is.na(table$AVAL)] <- NA; table$EVENT[is.na(table$AVAL)] <- NA
   study$cache[[key]] <- table
@@ -255,6 +286,8 @@ KINDS$cox <- function(analysis) {
   }
   complete <- stats::complete.cases(table[c(terms, texts(spec$strata))])
   table <- table[complete, , drop = FALSE]
+  # whoever leaves on day 0 is at no time at risk in a model that splits time
+  if (length(spec$time_dependent)) table <- table[table$stop > table$start, , drop = FALSE]
   patients <- nrow(table)
   for (exposure in spec$time_dependent) {
     table <- split_at(table, exposure$name, milestone_time(study, exposure$milestone, table), exposure$switches)
@@ -264,14 +297,24 @@ KINDS$cox <- function(analysis) {
   x <- design$matrix
   stratum <- if (length(spec$strata)) interaction(table[texts(spec$strata)], drop = TRUE) else rep(1, nrow(table))
   y <- if (all(table$start == 0)) Surv(table$stop, table$status) else Surv(table$start, table$stop, table$status)
-  fit <- coxph(y ~ x + strata(stratum), ties = spec$ties, control = PRECISE)
-  coefficients_of(analysis, design, unname(stats::coef(fit)), sqrt(diag(stats::vcov(fit))))
+  infinite <- integer(0)
+  fit <- withCallingHandlers(coxph(y ~ x + strata(stratum), ties = spec$ties, control = PRECISE), warning = function(condition) {
+    text <- conditionMessage(condition)
+    if (grepl("beta may be infinite", text)) {
+      infinite <<- as.integer(strsplit(gsub("^.*variable *| *;.*$", "", text), " *, *")[[1]])
+      invokeRestart("muffleWarning")
+    }
+  })
+  # a coefficient without a maximum has no estimate; the others stand at the limit of the likelihood
+  fit$coefficients[infinite] <- NA
+  error <- sqrt(diag(stats::vcov(fit))); error[infinite] <- NA
+  coefficients_of(analysis, design, unname(stats::coef(fit)), error)
   emit(analysis, list(group = "Overall", term = "Model"), n = patients, events = sum(table$status),
        loglik = fit$loglik[2], loglik_null = fit$loglik[1])
   ratio <- 2 * (fit$loglik[2] - fit$loglik[1])
   emit(analysis, list(group = "Overall", term = "Likelihood ratio test"), chi_square = ratio,
        p = stats::pchisq(ratio, ncol(x), lower.tail = FALSE))
-  if (isTRUE(spec$proportional_hazards)) {
+  if (isTRUE(spec$proportional_hazards) && !length(infinite)) {
     # an own column per coefficient, so that each has its test
     frame <- as.data.frame(x); names(frame) <- paste0("x", seq_len(ncol(x)))
     formula <- stats::as.formula(paste("y ~", paste(names(frame), collapse = " + "), "+ strata(stratum)"))

@@ -73,11 +73,9 @@ def cox(
     finite = np.nonzero(kept)[0][~endless]
     coef, covariance = np.full(k, math.nan), np.full((k, k), math.nan)
     coef[finite] = beta[~endless]
-    # where one coefficient runs away its information vanishes: the others keep the inverse of their own block
-    block = last[2][np.ix_(~endless, ~endless)]
-    if len(finite):
-        covariance[np.ix_(finite, finite)] = np.linalg.inv(block)
     score, information = null[1][kept], null[2][np.ix_(kept, kept)]
+    if len(finite):
+        covariance[np.ix_(finite, finite)] = _covariance(last[2], np.sqrt(np.diag(information)), endless)
     rao = float(score @ np.linalg.solve(information, score))
     wald = math.nan if endless.any() else float(beta @ last[2] @ beta)
     df, lr = int(kept.sum()), max(0.0, 2 * (last[0] - null[0]))
@@ -89,6 +87,25 @@ def cox(
         null[0], last[0], lr, chi2_upper(lr, df), wald, chi2_upper(wald, df), rao, chi2_upper(rao, df), df,
         not endless.any(),
     )  # fmt: skip
+
+
+def _covariance(information: np.ndarray, scale: np.ndarray, endless: np.ndarray) -> np.ndarray:
+    """Covariance of the finite estimates, also where others run away.
+
+    Only the directions along which the likelihood rises without end have lost their information: two levels of a factor
+    run away together where its reference has no event, but what distinguishes them is estimated and is not known.
+    ``scale``: what the information is measured in, by covariate.
+    """
+    scaled = information / np.outer(scale, scale)
+    basis = np.eye(len(scale))[:, ~endless]
+    if endless.any():
+        size, directions = np.linalg.eigh(scaled[np.ix_(endless, endless)])
+        estimated = np.zeros((len(scale), int((size > 1e-6).sum())))
+        estimated[endless] = directions[:, size > 1e-6]
+        basis = np.hstack([basis, estimated])
+    found = int((~endless).sum())
+    inverse = np.linalg.inv(basis.T @ scaled @ basis)[:found, :found]
+    return inverse / np.outer(scale[~endless], scale[~endless])
 
 
 def prepare(
