@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from importlib import import_module
 
@@ -17,12 +18,13 @@ from trialpipe.characteristics.readings import READERS, REJECT, STOP
 from trialpipe.characteristics.replicates import replicates
 from trialpipe.characteristics.run import characteristics, enumerate_results
 from trialpipe.characteristics.summary import Sample, performance
-from trialpipe.characteristics.trial import accrued, analysed, draw, generator, truths
+from trialpipe.characteristics.trial import accrued, analysed, draw, generator, parse, truths
 from trialpipe.config.characteristics import READ, Characteristics, faults
 from trialpipe.config.errors import ConfigError
 from trialpipe.config.trial import SCENARIOS, read_scenarios
 from trialpipe.derive.run import derive
 from trialpipe.io import store
+from trialpipe.provenance import identity
 from trialpipe.report.characteristics import tables
 from trialpipe.simulate.main import COURSES
 from trialpipe.simulate.parameters import FOLDER, read_parameters
@@ -47,6 +49,18 @@ def test_numbers_do_not_depend_on_batches_or_other_scenarios() -> None:
     assert whole["estimate"].nunique() > 2
     other = replicates(case("c-hlh", [HALF], seed=1), 0, 5)
     assert not other["estimate"].equals(alone["estimate"])
+
+
+@pytest.mark.parametrize("name", EXAMINED)
+def test_a_job_draws_what_the_files_say(name: str) -> None:
+    """A job holds the configuration as JSON with sorted keys; the order of keys in a file must not matter."""
+    held = identity.params(ROOT, trial(name), "characteristics_replicates", (("trial", name), ("batch", "0000")))
+    job = parse(json.loads(held["spec"]))
+    kept = tuple(s for s in job.spec.scenarios if s.kind != "simulator")
+    job = type(job)(job.protocol, job.outcome, job.spec.model_copy(update={"scenarios": kept}))
+    own = case(name)
+    own = type(own)(own.protocol, own.outcome, own.spec.model_copy(update={"scenarios": kept}))
+    pd.testing.assert_frame_equal(replicates(job, 0, 1), replicates(own, 0, 1))
 
 
 def test_characteristics_do_not_depend_on_the_order_of_batches() -> None:
@@ -142,7 +156,7 @@ def test_what_is_recorded_of_a_randomised_patient(name: str) -> None:
     two["observation"] |= {"longest": "150 days"}
     made = case(name, [ARMS], two_arms=two)
     event = np.array([40.0, 150.0, 151.0, np.inf])
-    levels = [tuple(list(values)[0] for values in made.two_arms.strata.values())] * 4
+    levels = [tuple(next(iter(values)) for _, values in sorted(made.two_arms.strata.items()))] * 4
     drawn = draw_survival.observe(
         made.protocol, made.outcome, made.two_arms, event, np.array([1, 0, 1, 0]), levels, generator(1, "x", 0)
     )
@@ -254,7 +268,7 @@ def test_a_test_that_is_undefined_rejects_nothing() -> None:
     made = case("elit-aml01", [ARMS])
     two = made.two_arms
     n = 8
-    levels = [tuple(list(values)[0] for values in two.strata.values())] * n
+    levels = [tuple(next(iter(values)) for _, values in sorted(two.strata.items()))] * n
     drawn = draw_survival.observe(
         made.protocol, made.outcome, two, np.full(n, np.inf), np.arange(n) % 2, levels, generator(1, "x", 0)
     )

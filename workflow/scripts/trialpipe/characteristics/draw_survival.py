@@ -37,14 +37,17 @@ class Hazards:
 
 
 def strata(arms: TwoArms) -> list[tuple[tuple[str, ...], float, float]]:
-    """(levels in the order of the variables, share, factor on the hazard) of every stratum; shares multiply."""
+    """(levels, share, factor on the hazard) of every stratum; shares multiply.
+
+    Variables and levels are in alphabetical order, so that nothing depends on their order in the file.
+    """
     found: list[tuple[tuple[str, ...], float, float]] = [((), 1.0, 1.0)]
-    for levels in arms.strata.values():
+    for _, levels in sorted(arms.strata.items()):
         total = math.fsum(level.share for level in levels.values())
         found = [
             ((*names, name), share * level.share / total, factor * level.hazard)
             for names, share, factor in found
-            for name, level in levels.items()
+            for name, level in sorted(levels.items())
         ]
     return found
 
@@ -98,7 +101,10 @@ def observe(
     levels: Sequence[tuple[str, ...]],
     rng: np.random.Generator,
 ) -> Drawn:
-    """What is recorded: events during follow-up, else the last assessment. ``event``: day of the first, inf: none."""
+    """What is recorded: events during follow-up, else the last assessment.
+
+    ``event``: day of the first, inf: none; ``levels`` of each patient by variable in alphabetical order.
+    """
     endpoint = outcome.endpoint
     if not isinstance(endpoint, TimeToEvent):
         raise DataError(item=outcome.id, value=endpoint.kind, message="no patients can be drawn for this endpoint")
@@ -109,8 +115,8 @@ def observe(
     ends = np.maximum(np.minimum(ends, gone), 0)
     happens = event <= ends
     last = np.where(happens, event, _assessed(arms, ends, rng))
-    names = list(arms.first_events)
-    shares = np.array(list(arms.first_events.values()))
+    names = sorted(arms.first_events)
+    shares = np.array([arms.first_events[name] for name in names])
     which = rng.choice(len(names), n, p=shares / shares.sum())
     moments: dict[str, list[int | None]] = {
         name: [int(start[i] + event[i]) if happens[i] and which[i] == k else None for i in range(n)]
@@ -124,7 +130,7 @@ def observe(
     other = next(name for name in ids if name != arms.control)
     codes = [other if one else arms.control for one in treated]
     columns = {"ARMCD": codes, "ARM": [ids[code] for code in codes]}
-    columns |= {variable: [level[k] for level in levels] for k, variable in enumerate(arms.strata)}
+    columns |= {variable: [level[k] for level in levels] for k, variable in enumerate(sorted(arms.strata))}
     return Drawn(n, moments, seen, columns)
 
 

@@ -69,10 +69,11 @@ def draw(
     """``n`` patients drawn with replacement, randomised within strata and followed. DataError: strata do not fit."""
     plain, treated = _events(scenario, pool, arms.control)
     people = pool[pool["arm"] == arms.control].sort_values("patient")
-    levels = [tuple(levels) for levels in people["stratum"]]
-    if levels and len(levels[0]) != len(arms.strata):
-        message = f"the simulator has {len(levels[0])} strata"
-        raise DataError(item="two_arms.strata", value=", ".join(arms.strata), message=message)
+    given = arms.simulated_strata
+    if len(people) and len(people["stratum"].iloc[0]) != len(given):
+        message = f"the simulator has {len(people['stratum'].iloc[0])} strata"
+        raise DataError(item="two_arms.simulated_strata", value=", ".join(given), message=message)
+    levels = [tuple(level for _, level in sorted(zip(given, own, strict=True))) for own in people["stratum"]]
     codes = {level: code for code, level in enumerate(sorted(set(levels)))}
     chosen = rng.integers(0, len(levels), n)
     mine = [levels[k] for k in chosen]

@@ -86,6 +86,9 @@ class TwoArms(Strict):
     strata: dict[Variable, dict[Text, Level]] = Field({}, description="ADSL variable to its levels")
     first_events: dict[Name, Share] = Field(description="share of each milestone among the first events")
     observation: Observation = Field(description="follow-up")
+    simulated_strata: tuple[Variable, ...] = Field(
+        (), description="the variables of strata in the order in which the simulator gives them, for kind simulator"
+    )
     population: int = Field(2000, ge=1, description="patients of the simulator's population, for kind simulator")
 
 
@@ -109,6 +112,10 @@ class Characteristics(Strict):
         twice = [name for name in ids if ids.count(name) > 1]
         if twice:
             raise ValueError(f"scenario {twice[0]} is declared twice")
+        two = self.two_arms
+        drawn = any(scenario.kind == "simulator" for scenario in self.scenarios)
+        if two is not None and drawn and sorted(two.simulated_strata) != sorted(two.strata):
+            raise ValueError("simulated_strata must name the variables of strata in the simulator's order")
         if self.two_arms is None and any(scenario.kind != "success" for scenario in self.scenarios):
             raise ValueError("a scenario with two arms needs two_arms")
         return self

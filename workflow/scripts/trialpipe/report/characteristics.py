@@ -20,16 +20,20 @@ COLUMNS = {
     "stop after stage 1": "Stops after stage 1",
     "patients": "Patients",
     "bias": "Bias",
-    "empirical standard error": "Standard deviation of the estimates",
-    "mean model standard error": "Standard error by the analysis",
+    "empirical standard error": "SD of estimates",
+    "mean model standard error": "Mean standard error",
     "coverage": "Coverage",
-    "mean width": "Mean width of the interval",
+    "mean width": "Mean width",
     "undefined": "Undefined",
 }
 """Quantity to the head of its column, in their order; a rejection stands in a column of its own before them."""
 DECIMALS = {"percent": 2, "probability": 4, "log hazard ratio": 3, "patients": 2}
-UNITS = {"percent": "percentage points", "probability": "a probability", "log hazard ratio": "the log hazard ratio"}
+UNITS = {"percent": "percentage points", "probability": "probability", "log hazard ratio": "log hazard ratio"}
 NOTHING = "-"
+READING = (
+    "A simulated number has its Monte Carlo standard error in brackets. SD of estimates: what the standard errors of "
+    "the analysis should be. Coverage and width are those of the interval."
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ def _table(
         body.append((*cells, *(tuple(_values(own, key)) for key in shown)))
     title = analysis.title or name.replace("_", " ").replace(".", ", ").capitalize()
     title += f": {measure}" if measure not in ("test", "proportion") else ""
-    return Table(title, _caption(protocol, analysis, measure, rows), (*head, *(COLUMNS[k] for k in shown)), tuple(body))
+    return Table(
+        title, _caption(protocol, analysis, spec.level, rows), (*head, *(COLUMNS[k] for k in shown)), tuple(body)
+    )
 
 
 def _values(rows: list[Row], quantity: str) -> list[str]:
@@ -99,8 +105,8 @@ def _number(value: float | None, unit: str) -> str:
     return text.removeprefix("-") if float(text) == 0 else text
 
 
-def _caption(protocol: Protocol, analysis: AnyAnalysis, measure: str, rows: list[Row]) -> str:
-    """What a rejection is, the level of the interval, the unit."""
+def _caption(protocol: Protocol, analysis: AnyAnalysis, default: float, rows: list[Row]) -> str:
+    """What a rejection is, the level of the interval, the unit; ``default`` level of a test that names none."""
     said = []
     quantities = {row["quantity"] for row in rows}
     simon = protocol.design.simon
@@ -111,19 +117,19 @@ def _caption(protocol: Protocol, analysis: AnyAnalysis, measure: str, rows: list
             words = f"{simon.r1}/{simon.n1}, then {simon.r}/{simon.n}"
             said.append(f"Rejects where the rule of the design ({words}) rejects p0 = {simon.p0:g}.")
     elif quantities & set(REJECTIONS):
-        said.append(_rejection(analysis, level))
+        said.append(_rejection(analysis, level, default))
     if "coverage" in quantities and level is not None:
         said.append(f"Interval of nominal level {100 * level:g} %.")
     unit = next((row["unit"] for row in rows if row["quantity"] == "mean estimate"), None)
     if unit is not None:
-        said.append(f"Bias, standard errors and width in {UNITS[unit]}.")
+        said.append(f"Unit of bias, standard errors and width: {UNITS[unit]}.")
     return " ".join(said)
 
 
-def _rejection(analysis: AnyAnalysis, level: float | None) -> str:
+def _rejection(analysis: AnyAnalysis, level: float | None, default: float) -> str:
     alternative = getattr(analysis, "alternative", "two-sided")
     if level is None:
-        return "Rejects where the two-sided p-value is at most the level of the scenario file."
+        return f"Rejects where the two-sided p-value is at most {default:g}."
     if alternative == "two-sided":
         return f"Rejects where the two-sided p-value is at most {1 - level:.4g}."
     null = getattr(analysis, "null_value", None)
@@ -176,6 +182,7 @@ def page(protocol: Protocol, outcome: Outcome, spec: Characteristics, rows: list
             notes=spec.notes,
             tables=tables(protocol, outcome, spec, rows),
             sources=sources(spec),
+            reading=READING,
         )
     )
 
@@ -189,7 +196,7 @@ def markdown(protocol: Protocol, outcome: Outcome, spec: Characteristics, rows: 
         "",
         *(f"* **{name}**: {words}" for name, words in facts(protocol, outcome, spec, rows)),
         "",
-        "A simulated number has its Monte Carlo standard error in brackets.",
+        READING,
         "",
         *(line for note in spec.notes for line in (note, "")),
     ]
