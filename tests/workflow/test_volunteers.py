@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from workflow.runs import REPO, accept, snakemake
 
 from trialpipe.io import store
+from trialpipe.qc.compare import confirmed
+from trialpipe.qc.rscript import missing
 
 pytestmark = pytest.mark.slow
 TRIAL = "volunteers"
@@ -73,3 +76,18 @@ def test_the_report_names_the_parameters(done: Path) -> None:
     report = (done / "report" / "index.html").read_text(encoding="utf-8")
     for words in ("AUC Infinity Obs", "Half-Life Lambda z", "Vol Dist Steady State Obs", "h.µg/mL"):
         assert words in report
+
+
+def test_the_second_derivation_confirms_them(done: Path) -> None:
+    lacking = missing()
+    if lacking:
+        say = pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip
+        say(f"the second derivation needs {' '.join(lacking)} (apt-get install)")
+    folder = done.parents[1]
+    run = snakemake(folder, "qc_all", code=REPO)
+    assert run.returncode == 0, run.stderr[-3000:]
+    results = store.read(folder / "results" / TRIAL / "qc.parquet")
+    own = results[results["result_id"].str.startswith("pharmacokinetics/")]
+    assert len(own) > 14 * 10
+    wrong = own[~own["verdict"].map(confirmed)]
+    assert wrong["result_id"].tolist() == [], wrong[["result_id", "ours", "theirs", "verdict"]].to_string()

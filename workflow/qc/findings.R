@@ -199,6 +199,7 @@ KINDS$describe_by_visit <- function(analysis) {
     members <- groups(analysis)[[group]]
     for (visit in texts(spec$visits)) for (parameter in parameters_of(analysis)) {
       part <- table[table$PARAMCD == parameter & table$AVISIT == visit & table$USUBJID %in% members, , drop = FALSE]
+      part <- part[!is.na(part$AVAL) | part$CENS != "none", , drop = FALSE]
       where <- list(group = group, parameter = parameter, variable = "AVAL", visit = visit)
       alive <- alive_at(analysis, visit)
       if (!is.null(alive)) emit(analysis, where, alive = length(intersect(alive, members)))

@@ -37,7 +37,7 @@ KEYS = (
 """What names a result, in both derivations; nothing else of the results reaches R."""
 
 DEFINITIONS = ("response_rules.yaml", "criteria.yaml", "expression_scores.yaml", "sofa.yaml", "gvhd.yaml")
-TABLES = ("ctcae_lab.csv", "product_information_ruxolitinib.csv")
+TABLES = ("ctcae_lab.csv", "pk_parameters.csv", "product_information_ruxolitinib.csv")
 
 
 def clean_text(frame: pd.DataFrame) -> pd.DataFrame:

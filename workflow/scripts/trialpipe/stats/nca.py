@@ -75,8 +75,9 @@ def parameters(
 
     ``time`` (n,) from the dose, ``conc`` (n,) in the order given, nan missing, 0 or ``below`` (n,) for BLQ. Values
     before the dose count for nothing but ``start: predose``. ``duration`` of an infusion. At ``steady_state``
-    clearance and volume come from the area over ``tau``, and CMAX, TMAX and CMIN are those of that interval. ``points``
-    (n,) marks the values of the terminal slope instead of a choice. ``intervals``: (start, end) of areas AUCINT1 ...
+    clearance and volume come from the area over ``tau``, and CMAX and TMAX are those of that interval, as CMIN is
+    with any ``tau``. ``points`` (n,) marks the values of the terminal slope instead of a choice. ``intervals``: (start,
+    end) of areas AUCINT1, AUCINT2 ...
 
     Raises ValueError for what `nca_profile.ordered` refuses, a dose that is not positive, a duration without an
     infusion or an infusion without duration, and a steady state without ``tau``.
@@ -88,7 +89,7 @@ def parameters(
     profile = profiles.prepare(inside, found, chosen.blq)
     values: dict[str, float] = {}
     notes: dict[str, str] = {}
-    _observed(profile, chosen, route, tau if steady_state else None, values)
+    _observed(profile, chosen, route, tau, steady_state, values)
     if profile.empty:
         notes[""] = "no concentration after the dose" if len(inside) == 0 else "no concentration is left by the rules"
     elif profile.all_below:
@@ -123,15 +124,17 @@ def _check(dose: float | None, route: str, duration: float, tau: float | None, s
         raise ValueError("a steady state needs the dosing interval")
 
 
-def _observed(profile: Profile, options: Options, route: str, until: float | None, values: dict[str, float]) -> None:
-    """What is read off the measured values: CMAX, TMAX and CMIN (up to ``until``), CLST, TLST, TLAG."""
+def _observed(
+    profile: Profile, options: Options, route: str, tau: float | None, steady: bool, values: dict[str, float]
+) -> None:
+    """What is read off the measured values: CMAX and TMAX (at steady state up to tau), CMIN, CLST, TLST, TLAG."""
     t, c = profile.raw_time, profile.raw_conc
     above = np.flatnonzero(c > 0)
-    first = np.ones(len(t), bool) if until is None else t <= until
-    seen, at = c[first], t[first]
-    values["CMAX"] = float(seen.max()) if len(seen) else math.nan
-    values["TMAX"] = profiles.tmax_of(at, seen, options.first_tmax)
-    values["CMIN"] = float(seen.min()) if len(seen) else math.nan
+    interval = np.ones(len(t), bool) if tau is None else t <= tau
+    first = interval if steady else np.ones(len(t), bool)
+    values["CMAX"] = float(c[first].max()) if first.any() else math.nan
+    values["TMAX"] = profiles.tmax_of(t[first], c[first], options.first_tmax)
+    values["CMIN"] = float(c[interval].min()) if interval.any() else math.nan
     values["CLST"] = float(c[above[-1]]) if len(above) else (0.0 if len(c) else math.nan)
     values["TLST"] = float(t[above[-1]]) if len(above) else math.nan
     if route == "extravascular":
