@@ -149,6 +149,12 @@ def test_dose_proportionality(method: str) -> None:
         assert_allclose(three[code], one[code], rtol=1e-7)
 
 
+def test_cmin_is_that_of_the_dosing_interval() -> None:
+    t, c = _oral()
+    assert nca.parameters(t[1:], c[1:], 100, tau=12.0).values["CMIN"] == c[10]
+    assert nca.parameters(t[1:], c[1:], 100).values["CMIN"] == c[-1]
+
+
 def test_units_of_time_and_order_of_rows() -> None:
     t, c = _oral()
     hours = nca.parameters(t, c, 100, tau=12.0).values
@@ -476,6 +482,10 @@ def test_every_missing_parameter_says_why() -> None:
 
 
 def test_bioavailability_and_ratios() -> None:
+    # one compartment: the effective half-life is the half-life
+    assert_allclose(nca.effective_half_life(1 / 0.3), math.log(2) / 0.3)
+    assert nca.peak_trough_ratio(8, 2) == 4
+    assert math.isnan(nca.peak_trough_ratio(8, 0))
     assert_allclose(nca.bioavailability(100, 40, 50, 40), 0.5)
     assert math.isnan(nca.bioavailability(0, 40, 50, 40))
     assert math.isnan(nca.accumulation_ratio(3, 0))

@@ -362,6 +362,16 @@ def mean_residence_at_steady_state(auctau: float, aumctau: float, aucinf: float,
     return _over(aumctau + tau * (aucinf - auctau), auctau)
 
 
+def effective_half_life(mean_residence: float) -> float:
+    """ln 2 x mean residence time (Boxenbaum and Battle 1995)."""
+    return math.log(2) * mean_residence
+
+
+def peak_trough_ratio(cmax: float, ctrough: float) -> float:
+    """Cmax/Ctrough; nan unless the trough is > 0."""
+    return _over(cmax, ctrough)
+
+
 def bioavailability(dose: float, auc: float, dose_reference: float, auc_reference: float) -> float:
     """F = (AUC/dose) over (AUC/dose) of the reference route; nan unless doses and the reference area are positive."""
     if not (dose > 0 and dose_reference > 0):
