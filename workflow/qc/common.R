@@ -32,8 +32,7 @@ read_table <- function(path) {
 clean <- function(study, domain) {
   if (is.null(study$tables[[domain]])) {
     table <- read_table(file.path(study$folder, paste0("clean_", domain, ".csv")))
-    late <- vapply(strsplit(ifelse(is.na(table$flags), "", table$flags), "|", fixed = TRUE),
-                   function(flags) "AFTER_CUTOFF" %in% flags, logical(1))
+    late <- has_flag(table, "AFTER_CUTOFF")
     # of records with one natural key the first occurrence is used
     key <- sub("/[^/]*$", "", table$row_id)
     occurrence <- suppressWarnings(as.numeric(sub("^.*/", "", table$row_id)))
@@ -44,8 +43,9 @@ clean <- function(study, domain) {
 }
 
 has_flag <- function(table, flag) {
-  vapply(strsplit(ifelse(is.na(table$flags), "", table$flags), "|", fixed = TRUE),
-         function(flags) flag %in% flags, logical(1))
+  # of no rows `ifelse` makes logical values
+  flags <- as.character(ifelse(is.na(table$flags), "", table$flags))
+  vapply(strsplit(flags, "|", fixed = TRUE), function(own) flag %in% own, logical(1))
 }
 
 # rows of a table where every named column has one of its values
@@ -69,7 +69,7 @@ companions <- function(variable) {
 days <- function(text) as.numeric(as.Date(text))
 day_text <- function(number) ifelse(is.na(number), NA_character_, format(as.Date(number, origin = "1970-01-01")))
 minutes <- function(clock) {
-  parts <- strsplit(ifelse(is.na(clock), "NA:NA", clock), ":", fixed = TRUE)
+  parts <- strsplit(as.character(ifelse(is.na(clock), "NA:NA", clock)), ":", fixed = TRUE)
   vapply(parts, function(x) suppressWarnings(60 * as.numeric(x[1]) + as.numeric(x[2])), numeric(1))
 }
 

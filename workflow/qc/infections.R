@@ -82,6 +82,7 @@ infection_table <- function(study, id) {
                                              EVENT = ended$event, NTEST = found[[code]]$tests)
     }
   }
+  if (!length(rows)) not_covered("viral infections of no patient")
   table <- do.call(rbind, rows)
   shown <- table; shown$STARTDT <- day_text(shown$STARTDT); shown$ADT <- day_text(shown$ADT)
   keep_derived(study, id, shown)

@@ -80,7 +80,8 @@ reactivations <- function(study, id) {
     if (!is.null(end)) return(row(end$day, 1 + end$place, end$id))
     row(course$last, 1, NA_character_)
   })
-  table <- do.call(rbind, rows)
+  none <- data.frame(USUBJID = character(0), STARTDT = numeric(0), ADT = numeric(0), AVAL = numeric(0), CNSR = numeric(0), EVENT = character(0))
+  table <- do.call(rbind, c(list(none), rows))
   study$cache[[key]] <- table
   table
 }
