@@ -156,3 +156,59 @@ def test_empty_dataset() -> None:
     results, _ = made([{"patient": "03", "ASTDT": "2020-08-01", "TRTEMFL": "N"}])
     assert value(results, "n", variable="overview", category="Any adverse event") == 0
     assert value(results, "n", variable="worst_grade", category="No adverse event") == 4
+
+
+def arms(**analysis: object) -> pd.DataFrame:
+    """Four patients of A, of whom three have a rash, against four of B, of whom none has; one of B a mild headache."""
+    people = adsl({f"{i:02d}": {"ARMCD": "A" if i < 4 else "B"} for i in range(8)})
+    rows = [
+        {"patient": f"{i:02d}", "AEDECOD": "Rash", "AEBODSYS": "Skin", "AESEV": severity, "AESER": "N"}
+        for i, severity in ((0, "MILD"), (0, "SEVERE"), (1, "MODERATE"), (2, "LIGHT"))
+    ]
+    rows.append({"patient": "05", "AEDECOD": "Headache", "AEBODSYS": "Nervous", "AESEV": "MILD", "AESER": "N"})
+    two = [{"id": "A", "label": "A"}, {"id": "B", "label": "B"}]
+    frame = table(contracts.ADAE, [{"TRTEMFL": "Y", **row} for row in rows], "adae").drop(
+        columns=["SCENARIO", "PARAMCD"]
+    )
+    given = outcome("adverse_events", EVENTS, {"window": "w", "by": "ARMCD", **analysis}, section="safety")
+    return run(given, {"adsl": people, "adae": frame}, protocol(datasets=[WINDOW], arms=two))[0]
+
+
+def test_arms_are_compared_line_by_line() -> None:
+    """3 of 4 against 0 of 4: two-sided exact p 2 * 4 / 56 = 1/7."""
+    results = arms(displays=["overview", "soc_pt"], lines=["any", "severe"], compare_with="B")
+    tests = results[results["comparator"] == "B"]
+    assert set(tests["statistic"]) == {"p"}
+    found = {(r.parameter, r.category): r.value for r in tests.itertuples()}
+    assert found[("Skin", "Rash")] == pytest.approx(1 / 7)
+    assert found[("Skin", None)] == found[("Skin", "Rash")]
+    assert found[(None, "Severe")] == pytest.approx(1.0)
+    assert found[("Nervous", "Headache")] == pytest.approx(1.0)
+    assert set(tests["group"]) == {"A"}
+    assert set(tests["method"]) == {"Fisher's exact test"}
+    assert set(results[results["variable"] == "overview"]["category"]) == {"Any adverse event", "Severe"}
+
+
+def test_arms_are_compared_by_chi_square() -> None:
+    """N (ad - bc)^2 over the product of the margins: 8 * (3*4 - 1*0)^2 / (4 * 4 * 3 * 5) = 4.8."""
+    results = arms(displays=["soc_pt"], compare_with="B", test="chi_square")
+    row = one(results, "chi_square", parameter="Skin", category="Rash")
+    assert (row["value"], row["df"]) == (pytest.approx(4.8), 1.0)
+
+
+def test_worst_severity_partitions_the_patients() -> None:
+    """A patient counts once, by the worst; a word that is none of the three is missing."""
+    results = arms(displays=["worst_severity"])
+    found = {r.category: (r.group, r.value) for r in results.itertuples() if r.statistic == "n" and r.group == "A"}
+    assert {name: number for name, (_, number) in found.items()} == {
+        "Mild": 0,
+        "Moderate": 1,
+        "Severe": 1,
+        "Severity missing": 1,
+        "No adverse event": 1,
+    }
+
+
+def test_a_comparison_needs_arms() -> None:
+    with pytest.raises(ValueError, match="compare_with needs by"):
+        outcome("adverse_events", EVENTS, {"window": "w", "compare_with": "B"}, section="safety")

@@ -78,6 +78,18 @@ def test_description_without_censored_values() -> None:
     assert value(results, "alive") == 4
 
 
+def test_changes_from_baseline() -> None:
+    """Those of patients with a change; who has a value alone is not counted."""
+    frame = bds([("00", "D14", 5.0), ("01", "D14", 8.0), ("02", "D14", "<5")]).assign(CHG=[1.5, None, None])
+    data = {"adsl": adsl({f"{i:02d}": {} for i in range(3)}), "adcyt": frame}
+    given = outcome("describe_by_visit", BDS, {"visits": ["D14"], "change": "true"})
+    results = run(given, data, protocol(**VISITS))[0]
+    assert set(results["variable"]) == {"CHG"}
+    assert (value(results, "n"), value(results, "mean"), value(results, "n_below")) == (1, 1.5, 0)
+    with pytest.raises(ValueError, match="no geometric mean"):
+        outcome("describe_by_visit", BDS, {"visits": ["D14"], "change": "true", "geometric": "true"})
+
+
 def test_each_type_of_sample_has_its_own_analysed_record() -> None:
     """A trough and a peak of one visit are described apart; both in one description would count a patient twice."""
     frame = bds([("00", "D14", 2.0), ("01", "D14", 3.0), ("00", "D14", 8.0)])
@@ -303,3 +315,50 @@ def test_baseline_numbers_and_factors() -> None:
     assert value(results, "denominator", variable="SEX", category="F") == 2
     assert value(results, "n_below", parameter="IL6") == 1
     assert one(results, "median", parameter="IL6")["dataset"] == "adcyt"
+
+
+def compared(**analysis: object) -> pd.DataFrame:
+    """Two arms: ages 1, 2, 3 against 2, 3, 7 and one unknown; women 3 of 3 against 1 of 3 and one unknown."""
+    ages, sexes = (1.0, 2.0, 3.0, 2.0, 3.0, 7.0, None), ("F", "F", "F", "F", "M", "M", None)
+    people = adsl(
+        {
+            f"{i:02d}": {"AGE": age, "SEX": sex, "ARMCD": "A" if i < 3 else "B"}
+            for i, (age, sex) in enumerate(zip(ages, sexes, strict=True))
+        }
+    )
+    items = [{"variable": "AGE"}, {"variable": "SEX"}]
+    given = outcome("baseline", {"kind": "subjects"}, {"items": items, **analysis}, section="baseline")
+    two = [{"id": "A", "label": "A"}, {"id": "B", "label": "B"}]
+    return run(given, {"adsl": people}, protocol(**VISITS, arms=two))[0]
+
+
+def test_baseline_is_compared_on_request_alone() -> None:
+    assert not (compared(by="ARMCD")["term"] == "Test").any()
+    with pytest.raises(ValueError, match="need by"):
+        compared(test_numbers="anova")
+
+
+def test_baseline_tests() -> None:
+    """F = 6 over (2 + 14) / 4, the means being 2 and 4; chi-square = 6 * (3*2)^2 / (3 * 3 * 4 * 2)."""
+    results = compared(by="ARMCD", test_numbers="anova", test_factors="chi_square")
+    tests = results[results["term"] == "Test"]
+    assert set(tests["group"]) == {"Overall"}
+    assert value(tests, "f", variable="AGE") == pytest.approx(1.5)
+    assert (one(tests, "p", variable="AGE")["df"], value(tests, "df_residual", variable="AGE")) == (1.0, 4)
+    assert value(tests, "chi_square", variable="SEX") == pytest.approx(3.0)
+    ranked = compared(by="ARMCD", test_numbers="kruskal_wallis")
+    # ranks 1, 2.5, 4.5 and 2.5, 4.5, 6: H = 12/42 * (64 + 169)/3 - 21, over 1 - 12/210 for two ties of two
+    assert value(ranked, "chi_square", variable="AGE") == pytest.approx((12 / 42 * 233 / 3 - 21) / (1 - 12 / 210))
+
+
+def test_baseline_tests_without_variation() -> None:
+    """One level, or one arm with values: no number, with the reason."""
+    people = adsl({"00": {"AGE": 3.0, "ARMCD": "A"}, "01": {"AGE": 3.0, "ARMCD": "B"}})
+    items = {"items": [{"variable": "AGE"}, {"variable": "SEX"}], "by": "ARMCD"}
+    spec = {**items, "test_numbers": "anova", "test_factors": "chi_square"}
+    given = outcome("baseline", {"kind": "subjects"}, spec, section="baseline")
+    two = [{"id": "A", "label": "A"}, {"id": "B", "label": "B"}]
+    found = run(given, {"adsl": people}, protocol(**VISITS, arms=two))[0]
+    for variable in ("AGE", "SEX"):
+        row = one(found[found["term"] == "Test"], "p", variable=variable)
+        assert (row["value_text"], row["note"]) == ("NE", "fewer than two groups or levels, or no variation")

@@ -194,3 +194,42 @@ def test_day_start_moves_the_small_hours_to_the_day_before():
 def test_contract(tmp_path):
     found = run([(0, 1), (13, "<5"), ("2018-01", 5), (day(20) + "T10:00", 7), (20, "mild")], cond=day(40))
     check_contract(found, "adlb", protocol(), tmp_path)
+
+
+NAMED = [
+    {"label": "Base", "day": 1, "recorded": ["Screening", "Baseline"], "baseline": "true"},
+    {"label": "Week 2", "day": 14, "recorded": "Week 2"},
+    {"label": "Week 4", "day": 28, "recorded": "Week 4"},
+    {"label": "Last", "anchor": "dose", "day": 100, "recorded": ["Week 2", "Week 4"], "pick": "last"},
+]
+
+
+def test_visits_by_their_recorded_name() -> None:
+    """The name counts, not the day; the last of several names stands beside them; another name is no visit."""
+    configured = protocol(visits=NAMED)
+    records = [
+        (-6, 1.0, "Screening"),
+        (-1, 2.0, "Baseline"),
+        (40, 4.0, "Week 2"),
+        (41, 7.0, "Week 4"),
+        (50, 9.0, "Other"),
+    ]
+    clean = {
+        "dm": domain("dm", [{"id": "1"}]),
+        "ex": domain("ex", [{"id": "1", "EXSTDTC": ORIGIN}]),
+        "lb": domain(
+            "lb", [{"id": "1", "test": "FERR", "value": v, "date": day(d), "VISIT": n} for d, v, n in records]
+        ),
+    }
+    adsl = adsl_of(configured, clean)
+    found = derive("adlb", configured, (), filled(configured, clean), {"adsl": adsl})
+    assert analysed(found) == {"Base": 2.0, "Week 2": 4.0, "Week 4": 7.0, "Last": 7.0}
+    assert found.loc[found["AVISIT"] == "Last", "CHG"].tolist() == [2.0, 5.0]
+    assert found.loc[found["ABLFL"] == "Y", "AVAL"].tolist() == [2.0]
+    assert found.loc[found["AVAL"] == 9.0, "AVISIT"].isna().all()
+
+
+def test_a_visit_has_a_window_or_names() -> None:
+    for visit in ({"label": "x", "day": 1}, {"label": "x", "day": 1, "window": [1, 1], "recorded": "x"}):
+        with pytest.raises(ValueError, match="either window or recorded"):
+            protocol(visits=[visit])

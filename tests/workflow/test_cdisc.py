@@ -24,7 +24,19 @@ ARMS = {
     "Xanomeline High Dose": "Xanomeline high dose",
 }
 SHORT = dict(zip(("pbo", "low", "high"), ARMS.values(), strict=True))
-PLACE = ("outcome", "analysis", "group", "comparator", "term", "parameter", "variable", "category", "time", "statistic")
+PLACE = (
+    "outcome",
+    "analysis",
+    "group",
+    "comparator",
+    "term",
+    "parameter",
+    "variable",
+    "category",
+    "time",
+    "statistic",
+    "visit",
+)
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +215,22 @@ def test_tests_of_the_first_dermatologic_event(values: dict) -> None:
         place["category"] = f"{ARMS[name.removeprefix('arm')]} vs Placebo"
         for statistic, column in (("hr", "hr"), ("lower", "lo"), ("upper", "hi")):
             assert at(values, **place, statistic=statistic) == pytest.approx(cox[column][number], rel=1e-8)
+
+
+def test_weights_equal_the_studys_data_set(values: dict) -> None:
+    """Values and changes by visit and arm: R on the study's own analysis data set."""
+    path = Path(__file__).parents[1] / "reference" / "data" / "cdisc_pilot" / "weight_by_visit.csv"
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    compared = 0
+    for line in csv.DictReader(lines):
+        change = line["variable"] == "CHG"
+        found = [
+            value
+            for key, value in values.items()
+            if key[:3] == ("weight", f"describe_by_visit{'.change' if change else ''}", ARMS[line["arm"]])
+            and (key[6], key[9]) == (line["variable"], line["statistic"])
+            and key[10] == line["visit"].replace("End of Treatment", "End of treatment")
+        ]
+        assert found == [pytest.approx(float(line["value"]), rel=1e-9, abs=1e-12)], line
+        compared += 1
+    assert compared == 216

@@ -27,6 +27,7 @@ finding_records <- function(study, dataset) {
       CENS = ifelse(is.na(column("CENS")) | text, "none", column("CENS")), LLOQ = number(column("LLOQ")), ULOQ = number(column("ULOQ")),
       day = ifelse(exact, low, NA), clock = minutes(column("DT_TM")), text = rep(text, nrow(table)),
       previous = if ("previous_dose" %in% names(dataset)) dose_before(table, dataset) else rep(NA_real_, nrow(table)),
+      recorded = if ("VISIT" %in% names(table)) table$VISIT else rep(NA_character_, nrow(table)),
       ULN = number(column("STNRHI")), unit = column("STRESU"))
     part[keep & !(column("STAT") %in% "NOT DONE"), , drop = FALSE]
   })
@@ -46,7 +47,8 @@ visit_frame <- function(study, visit) {
   anchored <- !is.null(visit$anchor)
   shift <- if (anchored) 0 else study$protocol$time$first_day
   list(origin = if (anchored) study$milestones[[visit$anchor]]$low else trial_origin(study), target = visit$day - shift,
-       from = visit$window[[1]] - shift, to = visit$window[[2]] - shift, anchored = anchored)
+       from = (unlist(visit$window)[1] %or% visit$day) - shift, to = (unlist(visit$window)[2] %or% visit$day) - shift,
+       anchored = anchored)
 }
 
 # records with the visit they are analysed at: one row per patient, parameter and visit
@@ -68,7 +70,9 @@ assign_visits <- function(study, records, set) {
   parts <- lapply(set$visits, function(visit) {
     frame <- visit_frame(study, visit)
     elapsed <- records$day - frame$origin[index]
-    keep <- !is.na(elapsed) & elapsed >= frame$from & elapsed <= frame$to & (frame$anchored | records$day < stop)
+    # a visit with recorded names goes by them and not by days
+    inside <- if (length(visit$recorded)) records$recorded %in% texts(visit$recorded) else elapsed >= frame$from & elapsed <= frame$to
+    keep <- !is.na(elapsed) & inside & (frame$anchored | records$day < stop)
     part <- cbind(records, AVISIT = rep(visit$label, nrow(records)), elapsed = elapsed)[keep, , drop = FALSE]
     part$distance <- if (visit$pick == "nearest") abs(part$elapsed - frame$target) else if (visit$pick == "last") -part$day else part$day
     # ties of the distance to the earlier; the last of a day where the last is wanted
@@ -200,12 +204,35 @@ KINDS$describe_by_visit <- function(analysis) {
     for (visit in texts(spec$visits)) for (parameter in parameters_of(analysis)) {
       part <- table[table$PARAMCD == parameter & table$AVISIT == visit & table$USUBJID %in% members, , drop = FALSE]
       part <- part[!is.na(part$AVAL) | part$CENS != "none", , drop = FALSE]
-      where <- list(group = group, parameter = parameter, variable = "AVAL", visit = visit)
+      if (isTRUE(spec$change)) part <- changes(analysis, table, part)
+      where <- list(group = group, parameter = parameter, variable = if (isTRUE(spec$change)) "CHG" else "AVAL", visit = visit)
       alive <- alive_at(analysis, visit)
       if (!is.null(alive)) emit(analysis, where, alive = length(intersect(alive, members)))
       describe_censored(analysis, where, part, isTRUE(spec$geometric))
     }
   }
+}
+
+# change of each record from the baseline: the last record of a baseline visit up to the origin, else the first of one;
+# only of later records, both measured in range
+changes <- function(analysis, table, part) {
+  set <- find_visits(analysis$study, find_dataset(analysis$study, analysis$dataset)[["visits"]])
+  names <- vapply(Filter(function(visit) isTRUE(visit$baseline), set$visits), function(visit) visit$label, "")
+  origin <- trial_origin(analysis$study)[match(table$USUBJID, analysis$study$ids)]
+  moment <- function(rows) rows$day * 1440 + ifelse(is.na(rows$clock), 0, rows$clock)
+  keep <- rep(FALSE, nrow(part))
+  for (i in seq_len(nrow(part))) {
+    own <- which(table$USUBJID == part$USUBJID[i] & table$PARAMCD == part$PARAMCD[i] & table$AVISIT %in% names)
+    if (!length(own)) next
+    early <- own[table$day[own] <= origin[own]]
+    at <- moment(table[own, , drop = FALSE])
+    base <- if (length(early)) early[which.max(moment(table[early, , drop = FALSE]))] else own[which.min(at)]
+    measured <- table$CENS[base] == "none" && part$CENS[i] == "none"
+    if (!measured || moment(part[i, , drop = FALSE]) <= moment(table[base, , drop = FALSE])) next
+    part$AVAL[i] <- part$AVAL[i] - table$AVAL[base]
+    keep[i] <- !is.na(part$AVAL[i])
+  }
+  part[keep, , drop = FALSE]
 }
 
 # `always`: the numbers outside the range also where there are none

@@ -26,6 +26,8 @@ def _cell(
     analysis: DescribeByVisit, context: Context, parameter: str, visit: str, group: Group
 ) -> list[dict[str, Any]]:
     frame = analysed(context.of(group), parameter, visit)
+    if analysis.change:
+        frame = frame.assign(AVAL=frame["CHG"], CENS="none")
     frame = frame[frame["AVAL"].notna() | (frame["CENS"] != "none")]
     described, method, note = sample.stats(sample.sample(frame), analysis.geometric)
     roles = dict(sample.roles(frame, context.dataset))
@@ -35,6 +37,7 @@ def _cell(
         stats["alive"] = len(living)
         roles["alive"] = behind("adsl", living)
     manner = sample.manner(context.data[context.data["PARAMCD"] == parameter], method, note)
+    variable = "CHG" if analysis.change else "AVAL"
     return context.cell(
-        stats | described, roles, manner, group=group.label, parameter=parameter, variable="AVAL", visit=visit
+        stats | described, roles, manner, group=group.label, parameter=parameter, variable=variable, visit=visit
     )

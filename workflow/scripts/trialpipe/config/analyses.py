@@ -122,9 +122,16 @@ class DescribeByVisit(Analysis):
     """n, below/above limits, median, quartiles, range per parameter and visit; censored values as such."""
 
     kind: Literal["describe_by_visit"]
+    change: bool = Field(False, description="describe the changes from baseline (CHG) instead of the values")
     parameters: tuple[Variable, ...] = Field((), description="default: all of the dataset")
     visits: tuple[Text, ...] = Field(description="visits of the table")
     geometric: bool = Field(False, description="also geometric mean and its CV, where no value is censored")
+
+    @model_validator(mode="after")
+    def _signs(self) -> DescribeByVisit:
+        if self.change and self.geometric:
+            raise ValueError("changes have no geometric mean")
+        return self
 
 
 class Band(Strict):

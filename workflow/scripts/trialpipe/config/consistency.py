@@ -139,6 +139,11 @@ def _dataset(protocol: Protocol, index: int, entry: Dataset) -> tuple[list[Fault
     visits = getattr(entry, "visits", None)
     known = {v.id for v in protocol.visit_sets}
     faults += _each("protocol", "visit set", known, [((*at, "visits"), visits)])
+    named = any(v.recorded for s in protocol.visit_sets if s.id == visits for v in s.visits)
+    if named and entry.kind not in ("findings", "concentrations"):
+        faults.append(
+            ("protocol", (*at, "visits"), f"'{visits}' has visits by recorded names, which need windows here")
+        )
     domains += [((*at, "domain"), name) for name in named_domains(entry)]
     faults += _each("protocol", "dataset", ids, [((*at, "inputs"), name) for name in named_datasets(entry)])
     names: list[tuple[tuple[str | int, ...], str | None]]

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from trialpipe.config.datasets import Dataset
 from trialpipe.config.names import DatasetId, Domain, Name, Names, Variable, Where
-from trialpipe.config.types import DateText, Duration, Id, Probability, Strict, Text
+from trialpipe.config.types import DateText, Duration, Id, OneOrMany, Probability, Strict, Text
 
 
 class Assumption(Strict):
@@ -196,12 +196,19 @@ class Population(Strict):
 
 
 class Visit(Strict):
-    """A protocol visit and the window in which a record counts for it (inclusive, in days)."""
+    """A protocol visit and the window in which a record counts for it (in days), or its name in the extract."""
 
     label: Text = Field(description="the protocol's name of the visit, e.g. D14")
     anchor: Name | None = Field(None, description="milestone the days count from; the trial's origin if absent")
     day: int = Field(description="target: protocol day, or elapsed days from the anchor")
-    window: tuple[int, int] = Field(description="first and last day that count, both included")
+    window: tuple[int, int] | None = Field(
+        None, description="first and last day that count, both included; required unless recorded is given"
+    )
+    recorded: OneOrMany[Text] = Field(
+        (),
+        description="names of the visit in the extract (clean VISIT): its records count, whatever their day; "
+        "for findings and concentrations",
+    )
     pick: Literal["nearest", "last", "first"] = Field(
         "nearest",
         description="which record of the window counts: nearest the target (a tie: the earlier), last or first",
@@ -210,9 +217,16 @@ class Visit(Strict):
 
     @model_validator(mode="after")
     def _ordered(self) -> Visit:
-        if not self.window[0] <= self.day <= self.window[1]:
-            raise ValueError(f"window {list(self.window)} does not hold day {self.day}")
+        if (self.window is None) == (not self.recorded):
+            raise ValueError("needs either window or recorded")
+        if not self.bounds[0] <= self.day <= self.bounds[1]:
+            raise ValueError(f"window {list(self.bounds)} does not hold day {self.day}")
         return self
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """First and last day; of a visit that goes by its recorded name the target day alone."""
+        return self.window or (self.day, self.day)
 
 
 class VisitSet(Strict):

@@ -81,6 +81,7 @@ def _values(records: pd.DataFrame, domain: str, parameter: Parameter) -> dict[st
     names = date_columns(f"{stem}DTC")
     low, high = days.days(days.column(records, names.low)), days.days(days.column(records, names.high))
     times = days.texts(days.column(records, names.time))
+    recorded = days.texts(days.column(records, "VISIT"))
     text = {c: days.texts(days.column(records, f"{stem}{c}")) for c in ("STRESC", "STRESU", "CENS")}
     number = {c: days.numbers(days.column(records, f"{stem}{c}")) for c in _NUMBERS}
     found: dict[str, list[Value]] = {}
@@ -107,7 +108,7 @@ def _values(records: pd.DataFrame, domain: str, parameter: Parameter) -> dict[st
             "flags": list(flags),
             "from": [row_id],
         }
-        point = Point(int(low[i]), times[i], row_id) if exact else None  # type: ignore[arg-type]
+        point = Point(int(low[i]), times[i], row_id, recorded[i]) if exact else None  # type: ignore[arg-type]
         found.setdefault(usubjid, []).append(Value(row_id, point, row))
     return found
 

@@ -144,7 +144,7 @@ def _of_visits(outcome: Outcome, subject: Subject, protocol: Protocol) -> Interv
     for visit in named:
         start = subject.exact_day(visit.anchor) if visit.anchor else zero - protocol.time.first_day
         if start is not None:
-            ends.append(start + visit.window[1])
+            ends.append(start + visit.bounds[1])
     return _span(zero, max(ends))
 
 

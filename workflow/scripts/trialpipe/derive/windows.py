@@ -2,8 +2,9 @@
 
 Days of a visit count from the trial's origin as protocol days (``day - first_day`` elapsed days) or, with an anchor,
 as elapsed days from that milestone. A value counts for at most one origin visit (the nearest target, ties to the
-earlier) and beside it for every anchored visit whose window holds it. Origin visits take nothing from the start of a
-``stop_before`` milestone on; a value of that very day counts only if both clock times show it was before.
+earlier) and beside it for every anchored visit whose window holds it. A visit with recorded names holds the values
+of these names, whatever their day. Origin visits take nothing from the start of a ``stop_before`` milestone on; a value
+of that very day counts only if both clock times show it was before.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from trialpipe.derive.subjects import Moment, Subject
 
 
 class Point(NamedTuple):
-    """A dated value: day number, clock time, and the row it is in (which breaks ties)."""
+    """A dated value: day number, clock time, the row it is in (which breaks ties), the visit as recorded."""
 
     day: int
     time: str | None
     row_id: str
+    visit: str | None = None
 
 
 class Place(NamedTuple):
@@ -69,7 +71,7 @@ def places(subject: Subject, visits: VisitSet, protocol: Protocol) -> list[Place
         if zero is None:
             continue
         first = 0 if anchored else protocol.time.first_day
-        low, high = (zero + bound - first for bound in visit.window)
+        low, high = (zero + bound - first for bound in visit.bounds)
         found.append(Place(visit, zero + visit.day - first, low, high, anchored))
     return found
 
@@ -109,16 +111,23 @@ def assign(points: Sequence[Point], subject: Subject, visits: VisitSet, protocol
     result = []
     for point in points:
         day = clock_day(point.day, point.time, protocol.time.day_start)
-        holding = [place for place in dated if place.low <= day <= place.high]
+        holding = [place for place in dated if _holds(place, point, day)]
         own = [p for p in holding if not p.anchored and before(point, limit) and _baseline_allows(point, p, dose)]
         nearest = sorted(own, key=lambda place: (abs(day - place.target), place.target))[:1]
         result.append(nearest + [place for place in holding if place.anchored])
     return result
 
 
+def _holds(place: Place, point: Point, day: int) -> bool:
+    """Whether a value of this day lies in the window of a visit, or was recorded under its name."""
+    if place.visit.recorded:
+        return point.visit in place.visit.recorded
+    return place.low <= day <= place.high
+
+
 def _baseline_allows(point: Point, place: Place, dose: Moment | None) -> bool:
     """A baseline visit that ends on the day of the first dose takes only values before the dose."""
-    if not place.visit.baseline or dose is None or place.high > dose.high:
+    if not place.visit.baseline or place.visit.recorded or dose is None or place.high > dose.high:
         return True
     return before_dose(point, dose)
 

@@ -23,6 +23,7 @@ TABLES = {
     "cox": "Hazard ratios ({method})",
     "cumulative_incidence": "Cumulative incidence (Aalen-Johansen) up to each day",
     "describe_by_visit": "Number of patients, mean (SD), median, quartiles and range by visit",
+    "describe_by_visit/CHG": "Changes from baseline: patients, mean (SD), median, quartiles and range by visit",
     "deviations": "Patients by eligibility criterion, n/N (%)",
     "difference_at_time": "{method} at fixed days",
     "difference_in_proportions": "Patients with success, n/N (%), and difference of proportions",
