@@ -189,6 +189,11 @@ def test_arms_are_compared_line_by_line() -> None:
     assert set(results[results["variable"] == "overview"]["category"]) == {"Any adverse event", "Severe"}
 
 
+def test_no_event_in_either_arm_is_no_comparison() -> None:
+    row = one(arms(displays=["overview"], lines=["serious"], compare_with="B"), "p", comparator="B")
+    assert (row["value_text"], row["note"]) == ("NE", "no event in either group")
+
+
 def test_arms_are_compared_by_chi_square() -> None:
     """N (ad - bc)^2 over the product of the margins: 8 * (3*4 - 1*0)^2 / (4 * 4 * 3 * 5) = 4.8."""
     results = arms(displays=["soc_pt"], compare_with="B", test="chi_square")

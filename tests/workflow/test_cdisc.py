@@ -105,7 +105,7 @@ def test_adverse_events_are_compared_by_fishers_test(values: dict) -> None:
     """p of both doses against placebo, of each class and term: R's fisher.test."""
     reference = expected("adae_teae")["expected"]
     compared = 0
-    for level in ("any", "soc", "pt"):
+    for level in ("any", "soc", "soc_pt"):
         part = reference[level]
         for number, key in enumerate(part["key"]):
             soc, _, term = key.partition("||")
@@ -122,7 +122,8 @@ def test_adverse_events_are_compared_by_fishers_test(values: dict) -> None:
                     statistic="p",
                     **place,
                 )
-                assert found == pytest.approx(part[f"p_{short}"][number], rel=1e-9), (key, short)
+                wanted = part[f"p_{short}"][number]
+                assert found == (None if wanted is None else pytest.approx(wanted, rel=1e-9)), (key, short)
                 compared += 1
     assert compared == 2 * 254
 

@@ -77,6 +77,8 @@ compare_events <- function(analysis, where, events) {
     sizes <- c(length(arms[[arm]]), length(against))
     place <- c(list(group = arm, comparator = spec$compare_with), where)
     counts <- rbind(hits, sizes - hits)
+    # nothing to compare where nobody has the event
+    if (!sum(hits)) next
     if (spec$test == "fisher") {
       emit(analysis, place, p = stats::fisher.test(counts)$p.value)
     } else if (all(rowSums(counts) > 0)) {

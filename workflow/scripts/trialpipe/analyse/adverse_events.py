@@ -109,6 +109,8 @@ def _compared(
     stats: dict[str, Value] = {"p": float("nan")}
     if not all(totals):
         note = "a group without patients"
+    elif not any(hits):
+        note = "no event in either group"
     elif analysis.test == "fisher":
         stats = {"p": fisher_p(hits[0], totals[0] - hits[0], hits[1], totals[1] - hits[1])}
     else:
