@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+NO_SPREAD = 1e7
+"""Spread of the values over that of the residuals at which the fit counts as perfect."""
+
 
 @dataclass(frozen=True)
 class Tobit:
@@ -57,8 +60,12 @@ def tobit(lower: np.ndarray, upper: np.ndarray, covariates: np.ndarray) -> Tobit
         else:
             return _nothing(k)
         theta, value = theta + scale * step, trial
+        # nothing is left over for a spread: the likelihood rises without end
+        if theta[-1] * deviation > NO_SPREAD:
+            return _nothing(k)
         if np.abs(step).max() < 1e-11 * (1 + np.abs(theta).max()):
-            return _result(theta, value)
+            found = _result(theta, value)
+            return found if np.isfinite(found.se).all() else _nothing(k)
     return _nothing(k)
 
 
@@ -118,7 +125,9 @@ def _result(theta: np.ndarray, value: tuple[float, np.ndarray, np.ndarray]) -> T
     jacobian[:k, k] = -gamma / tau**2
     jacobian[k, k] = -1 / tau
     covariance = jacobian @ np.linalg.inv(-value[2]) @ jacobian.T
-    return Tobit(gamma / tau, float(1 / tau), np.sqrt(np.diag(covariance)), covariance, value[0], True)
+    spread = np.diag(covariance)
+    se = np.sqrt(np.where(spread > 0, spread, math.nan))
+    return Tobit(gamma / tau, float(1 / tau), se, covariance, value[0], True)
 
 
 def _nothing(k: int) -> Tobit:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+CANCELLED = 1e-4
+
 
 @dataclass(frozen=True)
 class RiskSets:
@@ -76,7 +78,12 @@ def moments(sets: RiskSets, beta: np.ndarray) -> Moments:
     risk = np.exp(linear - top)
     first = sets.x * risk[:, None]
     second = first[:, :, None] * sets.x[:, None, :]
-    s0, s1, s2 = (_at_risk(v, sets) - _removed(v, sets) for v in (risk, first, second))
+    s0, s1, s2 = (_at_risk(v, sets) for v in (risk, first, second))
+    # where all but a trifle had not entered yet, the difference of two sums is rounding error: sum those who are there
+    for i in np.flatnonzero(s0 < CANCELLED * _suffix(risk)[sets.first_stop]):
+        there = _present(sets, int(i))
+        s0[i], s1[i], s2[i] = risk[there].sum(), first[there].sum(axis=0), second[there].sum(axis=0)
+    s0, s1, s2 = (s - _removed(v, sets) for s, v in zip((s0, s1, s2), (risk, first, second), strict=True))
     mean = s1 / s0[:, None]
     spread = s2 / s0[:, None, None] - mean[:, :, None] * mean[:, None, :]
     return Moments(np.log(s0) + top, mean, spread)
@@ -88,6 +95,14 @@ def _at_risk(values: np.ndarray, sets: RiskSets) -> np.ndarray:
     if (sets.first_start < len(values)).any():
         total = total - _suffix(values[sets.start_order])[sets.first_start]
     return total
+
+
+def _present(sets: RiskSets, event: int) -> np.ndarray:
+    """Rows at risk at an event."""
+    entered = np.zeros(len(sets.x), bool)
+    entered[sets.start_order[: sets.first_start[event]]] = True
+    found: np.ndarray = np.nonzero(entered & (np.arange(len(sets.x)) >= sets.first_stop[event]))[0]
+    return found
 
 
 def _removed(values: np.ndarray, sets: RiskSets) -> np.ndarray:
@@ -126,9 +141,7 @@ def exact_likelihood(blocks: list[RiskSets], beta: np.ndarray) -> tuple[float, n
         for g in range(int(sets.group[-1]) + 1):
             own = sets.events[sets.group == g]
             i = int(np.nonzero(sets.group == g)[0][0])
-            entered = np.zeros(len(risk), bool)
-            entered[sets.start_order[: sets.first_start[i]]] = True
-            present = np.nonzero(entered & (np.arange(len(risk)) >= sets.first_stop[i]))[0]
+            present = _present(sets, i)
             e0, e1, e2 = _symmetric(risk[present], sets.x[present], len(own))
             mean = e1 / e0
             total += float(linear[own].sum()) - len(own) * top - float(np.log(e0))
