@@ -61,7 +61,8 @@ class Context:
 
     def label(self, variable: str) -> str:
         """Words for an ADSL variable, its name if it has none."""
-        labels = {entry.name: entry.label for entry in (*self.protocol.formulas, *self.protocol.groupings)}
+        labels = {entry.name: entry.label for entry in self.protocol.formulas}
+        labels |= {entry.name: entry.label for entry in self.protocol.groupings}
         labels |= {entry.name: entry.label for entry in self.protocol.subject_variables}
         return labels.get(variable, variable)
 

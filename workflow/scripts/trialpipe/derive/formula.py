@@ -65,7 +65,7 @@ def _is_round(node: ast.Call) -> bool:
         return False
     digits = node.args[1]
     whole = isinstance(digits, ast.Constant) and type(digits.value) is int
-    return whole and 0 <= digits.value <= _MOST_DIGITS  # type: ignore[attr-defined, operator, union-attr]
+    return whole and 0 <= digits.value <= _MOST_DIGITS  # type: ignore[attr-defined]
 
 
 _ALLOWED = (
