@@ -286,11 +286,26 @@ def test_a_parameter_of_another_route_is_refused() -> None:
         ({"duration_hours": "1"}, "only an infusion"),
         ({"intervals": [{"from_hours": "4", "to_hours": "4"}]}, "after from_hours"),
         ({"below": {"first": "zero"}}, "first"),
+        ({"below": {"before_tmax": "drop"}}, "together"),
     ],
 )
 def test_configurations_that_do_not_fit(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         protocol(**changes)
+
+
+def test_options_reach_the_analysis() -> None:
+    samples: list[tuple[float | str, object]] = [(1, 8), (2, "<1"), (4, 8), (6, 4), (8, 2), (12, 1), (16, "<1")]
+    plain = values(run(samples, method="linear"))
+    assert (plain["TMAX"], plain["LAMZLL"]) == (1, 4)
+    assert values(run(samples, method="linear", first_tmax=False))["TMAX"] == 4
+    kept = values(run(samples, method="linear", below={"before_tmax": "keep", "after_tmax": "keep"}))
+    assert kept["AUCLST"] == plain["AUCLST"] - 8 * 3 + 4 + 8
+    half = values(run(samples, method="linear", below={"middle": "0.5"}))
+    assert half["AUCLST"] == kept["AUCLST"] + 0.5 * 0.5 + 0.5 * 1
+    rising: list[tuple[float | str, object]] = [(1, 9), (2, 8), (3, 3), (4, 0.5), (5, 1), (6, 2), (7, 4)]
+    assert math.isnan(values(run(rising))["LAMZ"])
+    assert values(run(rising, terminal={"max_over": "falling"}))["LAMZ"] > 0
 
 
 def test_order_of_records_does_not_matter() -> None:

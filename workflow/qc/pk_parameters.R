@@ -138,6 +138,10 @@ below_rules <- function(time, value, rules) {
   positive <- which(value > 0)
   place <- ifelse(seq_along(value) < min(positive, Inf) | !length(positive), "first",
                   ifelse(seq_along(value) > max(positive, -Inf), "last", "middle"))
+  if (!is.null(rules$before_tmax)) {
+    peak <- if (length(positive)) time[which.max(value)] else Inf
+    place <- ifelse(time < peak, "before_tmax", "after_tmax")
+  }
   used <- value
   keep <- rep(TRUE, length(value))
   for (i in which(value == 0)) {
@@ -193,8 +197,10 @@ last_slope <- function(time, value, peak, rule, after) {
   })
   fits <- Filter(Negate(is.null), fits)
   if (!length(fits)) return(none)
-  best <- max(vapply(fits, function(f) f$adjusted, 0))
-  good <- Filter(function(f) f$k * (f$to - f$from) > 1e-9 && f$adjusted > best - rule$tolerance, fits)
+  falling <- Filter(function(f) f$k * (f$to - f$from) > 1e-9, fits)
+  among <- if (identical(rule$max_over, "falling")) falling else fits
+  best <- max(vapply(among, function(f) f$adjusted, 0), -Inf)
+  good <- Filter(function(f) f$adjusted > best - rule$tolerance, falling)
   if (!length(good)) return(none)
   good[[which.max(vapply(good, function(f) f$n, 0))]]
 }
@@ -210,7 +216,7 @@ nca <- function(spec, profile, kind) {
   tau <- spec$tau_hours %or% NA_real_
   dose <- if (isTRUE(profile$amount > 0)) profile$amount else NA_real_
   duration <- if (infusion) profile$infusion else 0
-  out <- pk_seen(p, kind, tau, spec$route)
+  out <- pk_seen(p, kind, tau, spec)
   fit <- last_slope(p$time, p$value, out[["TMAX"]], spec$terminal, if (infusion) duration else -Inf)
   if (bolus) out["C0"] <- c_zero(p$at, p$seen)
   zeros <- length(p$seen) && !any(p$seen > 0)
@@ -265,20 +271,26 @@ nca <- function(spec, profile, kind) {
 }
 
 # read off the samples
-pk_seen <- function(p, kind, tau, route) {
+pk_seen <- function(p, kind, tau, spec) {
   at <- p$at; seen <- p$seen
   within <- if (is.na(tau)) rep(TRUE, length(at)) else at <= tau
   early <- if (kind == "steady") within else rep(TRUE, length(at))
   top <- if (any(early)) max(seen[early]) else NA_real_
   positive <- which(seen > 0)
-  out <- c(CMAX = top, TMAX = if (isTRUE(top > 0)) at[early][which.max(seen[early])] else NA_real_,
+  out <- c(CMAX = top, TMAX = if (isTRUE(top > 0)) top_time(at[early], seen[early], spec) else NA_real_,
            CMIN = if (any(within)) min(seen[within]) else NA_real_,
            CLST = if (length(positive)) seen[max(positive)] else if (length(seen)) 0 else NA_real_,
            TLST = if (length(positive)) at[max(positive)] else NA_real_)
-  if (route == "extravascular") {
+  if (spec$route == "extravascular") {
     out["TLAG"] <- if (!length(positive)) NA_real_ else if (positive[1] == 1) 0 else at[positive[1] - 1]
   }
   out
+}
+
+# of equal greatest concentrations the first, or the last
+top_time <- function(at, seen, spec) {
+  places <- which(seen == max(seen))
+  at[if (isFALSE(spec$first_tmax)) max(places) else min(places)]
 }
 
 # concentration at the dose of a bolus: measured, by the line through the logs of the next two, or the next one

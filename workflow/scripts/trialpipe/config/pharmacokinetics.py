@@ -30,9 +30,17 @@ class BelowRules(Strict):
     first: BelowRule = Field("keep", description="up to the first quantified value, and where nothing is quantified")
     middle: BelowRule = Field("drop", description="between quantified values")
     last: BelowRule = Field("keep", description="after the last quantified value")
+    before_tmax: BelowRule | None = Field(None, description="with after_tmax, instead of the three: before Tmax")
+    after_tmax: BelowRule | None = Field(None, description="from Tmax on")
     consecutive: int | None = Field(
         None, ge=1, description="this many in a row after Tmax end the profile: later values are left out; 2 is usual"
     )
+
+    @model_validator(mode="after")
+    def _both(self) -> BelowRules:
+        if (self.before_tmax is None) != (self.after_tmax is None):
+            raise ValueError("give before_tmax and after_tmax together")
+        return self
 
 
 class TerminalSlope(Strict):
@@ -41,6 +49,9 @@ class TerminalSlope(Strict):
     min_points: int = Field(3, ge=3, description="fewest points")
     allow_tmax: bool = Field(False, description="Cmax may be one of the points; usual after a bolus")
     tolerance: float = Field(1e-4, ge=0, description="adjusted R2 within this of the best is as good: most points win")
+    max_over: Literal["all", "falling"] = Field(
+        "all", description="the best fit is looked for among all (a rising end gives no slope) or only falling ones"
+    )
     min_r2: float = Field(0.9, ge=0, le=1, description="adjusted R2 below this is noted")
     min_span: float = Field(2.0, ge=0, description="fewer half-lives covered than this are noted")
     max_extrapolated: float = Field(20.0, ge=0, description="more percent of the area extrapolated than this is noted")
@@ -88,6 +99,7 @@ class PkParametersDataset(Strict):
         description="value at the dose where none was measured; default: C0 after a bolus, else 0 after a first dose, "
         "the least of the interval at steady state, none (no area) otherwise",
     )
+    first_tmax: bool = Field(True, description="Tmax is the first of equal greatest concentrations; false: the last")
     below: BelowRules = Field(BelowRules.model_validate({}), description="values below the limit of quantification")
     terminal: TerminalSlope = Field(TerminalSlope.model_validate({}), description="terminal slope")
     trough_within_hours: float = Field(

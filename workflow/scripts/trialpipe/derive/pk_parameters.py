@@ -194,20 +194,12 @@ def _analysed(spec: PkParametersDataset, profile: Profile, kind: str, duration: 
     start = spec.start or (None if kind in (FIRST, STEADY) else "required")
     if spec.start is None and kind == OTHER and spec.route == "bolus":
         start = "c0"
-    rule = spec.terminal
     options = nca.Options(
         method=spec.method,
-        blq=Blq(spec.below.first, spec.below.middle, spec.below.last, consecutive=spec.below.consecutive),
+        blq=Blq(**spec.below.model_dump()),
         start=start,
-        terminal=TerminalRule(
-            rule.min_points,
-            rule.allow_tmax,
-            rule.tolerance,
-            min_r2=rule.min_r2,
-            min_span=rule.min_span,
-            max_extrapolated=rule.max_extrapolated,
-            strict=rule.strict,
-        ),
+        first_tmax=spec.first_tmax,
+        terminal=TerminalRule(**spec.terminal.model_dump()),
         trough_within=spec.trough_within_hours,
     )
     return nca.parameters(
