@@ -11,16 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.derive_case import adsl_of, filled
+from helpers.second import second
 from helpers.sofa_case import COMPONENTS, clean, moment, protocol, record
 
 from trialpipe.config.outcomes import Outcome
 from trialpipe.derive.run import derive
-from trialpipe.io.text import write_text
-from trialpipe.qc import export, rscript
+from trialpipe.qc import rscript
 from trialpipe.qc.records import compare_datasets
 
 pytestmark = pytest.mark.slow
-SCRIPT = Path(__file__).resolve().parents[2] / "workflow" / "qc" / "main.R"
 PATIENTS = 40
 VALUES = {  # on and beside the limits of the bands
     "PLAT": [10, 20, 49.5, 60, 100, 149, 150, 200, "<20"],
@@ -133,7 +132,7 @@ def test_both_derivations_agree_on_every_day(seed: int, tmp_path: Path) -> None:
     ours = {"adsl": adsl_of(plan, tables)}
     ours["adsofa"] = derive("adsofa", plan, (), tables, ours)
     ours["adsofar"] = derive("adsofar", plan, (which,), tables, ours)
-    theirs = second(plan, which, filled(plan, tables) | tables, tmp_path)
+    theirs = second(plan, (which,), filled(plan, tables) | tables, tmp_path)
     compared = compare_datasets(plan, ours, theirs)
     wrong = compared[compared["verdict"] != "same"]
     assert wrong.empty, wrong.head(10).to_string()
@@ -144,25 +143,3 @@ def test_both_derivations_agree_on_every_day(seed: int, tmp_path: Path) -> None:
     assert set(organs["FILL"].dropna()) == filling
     assert set(organs["STATUS"]) == {"icu", "ward", "discharged", "dead", "lost"}
     assert set(ours["adsofar"]["AVALC"]) == {"success", "no_decrease", "dead", "missing"}
-
-
-def second(plan: Any, which: Outcome, tables: dict[str, pd.DataFrame], folder: Path) -> dict[str, pd.DataFrame]:
-    """The derived tables of the second derivation."""
-    source, target = folder / "input", folder / "r"
-    for name, table in tables.items():
-        write_text(export.to_csv(export.clean_text(table)), source / f"clean_{name}.csv")
-    empty = dict.fromkeys(export.KEYS)
-    keys = [
-        {**empty, "outcome": which.id, "scenario": name, "analysis": "proportion"} for name in ("primary", *SCENARIOS)
-    ]
-    write_text(export.to_csv(pd.DataFrame(keys)), source / "keys.csv")
-    write_text(export.to_json(plan.model_dump(mode="json")), source / "protocol.json")
-    write_text(export.to_json(export.scenario_list([which])), source / "outcomes.json")
-    for name, value in export.definitions().items():
-        write_text(export.to_json(value), source / f"reference_{name}.json")
-    rscript.run(SCRIPT, source, target)
-    files = target.glob("derived_*.csv")
-    return {
-        path.stem.removeprefix("derived_"): pd.read_csv(path, dtype=str, keep_default_na=False).replace("", None)
-        for path in files
-    }

@@ -13,46 +13,80 @@ milestone_bounds <- function(study, id, index) {
   moment_bounds(dates$low[index], dates$high[index], dates$time[index])
 }
 
-# data.frame per record: USUBJID, row_id, origin, day, TYPES, NOSOFL, ICUFL
+# TRUE, FALSE or NA: whether a moment is more than so many minutes after another
+is_after <- function(onset, since, wait) {
+  ifelse(onset$low > since$high + wait, TRUE, ifelse(onset$high <= since$low + wait, FALSE, NA))
+}
+
+# data.frame per record: USUBJID, row_id, origin, day, TYPES, NOSOFL, ICUFL; what cannot be decided counts
 infection_episodes <- function(study, dataset) {
   table <- matching(clean(study, dataset$domain), dataset$where)
   index <- match(table$USUBJID, study$ids)
   names <- companions(dataset$date)
-  low <- days(table[[names$low]])
-  onset <- moment_bounds(low, days(table[[names$high]]), minutes(table[[names$time]]))
+  low <- days(table[[names$low]]); high <- days(table[[names$high]])
+  onset <- moment_bounds(low, high, minutes(table[[names$time]]))
   of_type <- vapply(dataset$types, function(type) table$row_id %in% matching(table, type$where)$row_id, rep(NA, nrow(table)))
   of_type <- matrix(of_type, nrow(table))
   codes <- vapply(dataset$types, function(type) type$code, "")
   types <- apply(of_type, 1, function(row) paste(codes[row], collapse = " "))
   hours <- 60 * dataset$hours
-  after <- function(bounds, wait) onset$low > bounds$high + wait
   span <- time_at_risk(study, dataset)
-  noso <- after(milestone_bounds(study, dataset$admission, index), hours) & after(milestone_bounds(study, dataset$origin, index), 0) &
-    low <= span$end[index]
-  icu <- after(milestone_bounds(study, dataset$icu_admission, index), hours)
-  leave <- milestone_bounds(study, dataset$icu_discharge, index)
-  inside <- is.na(leave$high) | onset$low <= leave$high + 60 * dataset$icu_after
-  if (!is.null(dataset$place)) inside <- ifelse(is.na(table[[dataset$place]]), inside, table[[dataset$place]] == dataset$icu_place)
+  origin <- span$origin[index]
+  admission <- milestone_bounds(study, dataset$admission, index)
+  late <- is_after(onset, admission, hours) & is_after(onset, milestone_bounds(study, dataset$origin, index), 0)
+  # the first possible day on which the infection can count
+  possible <- pmax(origin, floor((admission$low + hours + 1) / 1440), na.rm = TRUE)
+  day <- ifelse(low == high, low, pmin(high, pmax(low, possible, na.rm = TRUE)))
+  noso <- !is.na(high) & !is.na(origin) & !(late %in% FALSE) & pmin(day, high) <= span$latest[index] & day <= span$latest[index]
+  # on the day of a competing event the clock times tell, where both are known
+  for (id in texts(dataset$competing)) {
+    dates <- study$milestones[[id]]
+    stamp <- ifelse(dates$low == dates$high & dates$high >= span$origin, dates$low * 1440 + dates$time, NA)[index]
+    noso <- noso & !(onset$low == onset$high & onset$low > stamp) %in% TRUE
+  }
+  icu <- is_after(onset, milestone_bounds(study, dataset$icu_admission, index), hours)
+  there <- place_in_icu(study, dataset, table, onset, index)
+  in_unit <- !is.null(dataset$icu_admission) & !(icu %in% FALSE) & !(there %in% FALSE)
   noso <- noso %in% TRUE
-  data.frame(USUBJID = table$USUBJID, row_id = table$row_id, origin = span$origin[index], day = low, TYPES = types, NOSOFL = ifelse(noso, "Y", "N"),
-             ICUFL = ifelse(noso & (icu & inside) %in% TRUE, "Y", "N"))
+  data.frame(USUBJID = table$USUBJID, row_id = table$row_id, origin = origin, day = ifelse(is.na(high), NA, day), TYPES = types,
+             NOSOFL = ifelse(noso, "Y", "N"), ICUFL = ifelse(noso & in_unit, "Y", "N"))
 }
 
-# per patient: origin, last day at risk, and what ended it (a competing milestone or NA)
+# whether an infection began in intensive care: the recorded place, else the dates
+place_in_icu <- function(study, dataset, table, onset, index) {
+  leave <- milestone_bounds(study, dataset$icu_discharge, index)
+  left <- if (is.null(dataset$icu_discharge)) rep(FALSE, nrow(table)) else study$milestones[[dataset$icu_discharge]]$happened[index]
+  gone <- ifelse(left, is_after(onset, leave, 60 * dataset$icu_after), FALSE)
+  place <- if (is.null(dataset$place)) rep(NA_character_, nrow(table)) else table[[dataset$place]]
+  soon <- ifelse(left & dataset$icu_after > 0, !gone & is_after(onset, leave, 0), FALSE)
+  # without an admission there only the place tells
+  entered <- if (is.null(dataset$icu_admission)) rep(FALSE, nrow(table)) else study$milestones[[dataset$icu_admission]]$happened[index]
+  ifelse(place %in% dataset$icu_place, TRUE, entered & ifelse(is.na(place), !gone, soon))
+}
+
+# per patient: origin, last day of the window and of the time at risk, and what ended it (a competing milestone or NA)
 time_at_risk <- function(study, dataset) {
-  origin <- study$milestones[[dataset$origin]]$low
-  from <- study$milestones[[dataset$until_from %or% dataset$origin]]$low
-  limit <- ifelse(is.na(from), origin, from) + dataset$until
-  first <- rep(Inf, length(origin)); event <- rep(NA_character_, length(origin))
+  start <- study$milestones[[dataset$origin]]
+  origin <- ifelse(start$low == start$high, start$low, NA)
+  from <- study$milestones[[dataset$until_from %or% dataset$origin]]$high
+  limit <- pmax(ifelse(is.na(from), origin, from) + dataset$until, origin)
+  first <- rep(Inf, length(origin)); until <- first; latest <- limit; event <- rep(NA_character_, length(origin))
   for (id in texts(dataset$competing)) {
-    day <- event_dates(study, id)
-    # a discharge on the day of death is a death, and an end before the origin is an error of the data
-    sooner <- !is.na(day) & day >= origin & (day < first | (day == first & id == "death"))
-    first[sooner] <- day[sooner]; event[sooner] <- id
+    dates <- study$milestones[[id]]
+    # an end before the origin is an error of the data; a partial one is on its first possible day, and an infection that
+    # may be before it is
+    valid <- dates$happened & (dates$high >= origin) %in% TRUE
+    day <- ifelse(valid, pmax(dates$low, origin, na.rm = TRUE), Inf); high <- ifelse(valid, dates$high, Inf)
+    latest <- ifelse(valid, pmin(latest, dates$high), latest)
+    # the one declared first where partial dates leave the order open, but a partial death is after an exact discharge in its
+    # time; a discharge on the day of death is a death
+    sooner <- valid & (high < first | (day == high & event %in% "death" & first < until & day <= until) |
+                         (day == high & first == until & day == first & id == "death")) & day <= limit
+    first[sooner] <- day[sooner]; until[sooner] <- high[sooner]; event[sooner] <- id
   }
-  seen <- study$milestones$last_alive$low
+  seen <- pmax(study$milestones$last_alive$low, origin)
   ended <- first <= limit
-  list(origin = origin, end = ifelse(ended, first, pmin(limit, seen)), event = ifelse(ended, event, NA))
+  list(origin = origin, latest = latest, end = ifelse(ended, first, pmin(limit, seen)), event = ifelse(ended, event, NA))
 }
 
 # data.frame per patient and type: PARAMCD, USUBJID, STARTDT, ADT, AVAL, CNSR, EVENT, NEPI; and the episodes
@@ -60,6 +94,7 @@ nosocomial_table <- function(study, id) {
   key <- paste("nosocomial", id)
   if (!is.null(study$cache[[key]])) return(study$cache[[key]])
   dataset <- find_dataset(study, id)
+  if (!is.null(dataset$icu_readmission)) not_covered("infections of a second stay in intensive care")
   episodes <- infection_episodes(study, dataset)
   span <- time_at_risk(study, dataset)
   apart <- vapply(Filter(function(type) isTRUE(type$apart), dataset$types), function(type) type$code, "")

@@ -6,12 +6,22 @@ stay_table <- function(study, id) {
   if (!is.null(study$cache[[key]])) return(study$cache[[key]])
   dataset <- find_dataset(study, id)
   day <- function(name) if (is.null(dataset[[name]])) rep(NA_real_, length(study$ids)) else study$milestones[[dataset[[name]]]]$low
-  origin <- day("origin"); leave <- day("discharge"); death <- day("death"); back <- day("readmission"); over <- day("over_by")
+  origin <- day("origin"); leave <- day("discharge"); death <- day("death"); back <- day("readmission"); over <- if (is.null(dataset$over_by)) rep(NA_real_, length(study$ids)) else study$milestones[[dataset$over_by]]$high
   seen <- study$milestones$last_alive$low
-  died <- !is.na(death) & (is.na(leave) | death <= leave)
+  dates <- study$milestones[[dataset$discharge]]; last <- study$milestones[[dataset$death]]$high
+  partial <- dates$happened & (is.na(dates$low) | dates$low < dates$high)
+  # a partial discharge is on its last possible day, one on an unknown day or on either side of the horizon on none
+  latest <- pmax(pmin(dates$high, over, na.rm = TRUE), dates$low, na.rm = TRUE)
+  earliest <- pmax(dates$low, origin, na.rm = TRUE)
+  vague <- partial & latest >= origin & (is.na(dates$low) | (earliest <= origin + dataset$horizon & origin + dataset$horizon < latest))
+  leave <- ifelse(partial, latest, leave)
+  death <- ifelse(!is.na(death) & death < last & last >= origin, pmax(death, origin), death)
+  # a death in an unknown part of a time is after a discharge in that time
+  exact <- study$milestones[[dataset$death]]$low == last
+  died <- !is.na(death) & (is.na(leave) | ifelse(exact, death <= leave, last < leave))
   left <- !died & !is.na(leave)
-  # who left the hospital without a discharge from the unit left it on an unknown day
-  lost <- !is.na(over) & is.na(leave) & (is.na(death) | over < death)
+  # who left the hospital without a discharge from the unit left it on an unknown day, unless dead by then
+  lost <- (!is.na(over) & is.na(leave) & (is.na(death) | over < last)) | vague
   end <- ifelse(died, death, ifelse(left, leave, seen)) - origin
   wrong <- (!is.na(end) & end < 0) | lost
   late <- !wrong & !is.na(end) & end > dataset$horizon

@@ -143,6 +143,8 @@ later_death <- function(study, adsl, ids) {
     low <- ifelse(partial, pmax(death$low, seen, na.rm = TRUE), death$low)
     study$milestones$death$low <- low
     adsl[[paste0(milestone$variable, "_LO")]] <- low
+    # bounds that meet leave one day
+    adsl[[milestone$variable]] <- ifelse(!is.na(low) & low == adsl[[paste0(milestone$variable, "_HI")]], low, NA)
   }
   adsl
 }

@@ -3,8 +3,10 @@
 The length is elapsed days from the origin, not from the admission, and ends at death too: dying early makes it short.
 A discharge on the day of death is a death, whatever the clock says. A stay that lasts beyond the horizon is censored
 there; one whose end is not recorded is censored at the last day known alive. Where ``over_by`` shows that a stay
-without a recorded discharge is over, its length is unknown. Only the first stay counts. A partial date counts as its
-first possible day, but a partial discharge that may be on the day of death is a death.
+without a recorded discharge is over, its length is unknown, unless the patient died before that. Only the first stay
+counts. A partial date of death counts as its first possible day, one of discharge as its last, so that no stay is made
+shorter than it may be; one that may be on the day of death is a death. A discharge on an unknown day, or on either side
+of the horizon, leaves the length unknown.
 
 Days free of the stay are those between its end and elapsed day ``free_to``: 0 after a death by then, null for a
 patient whose state up to that day is not known (a partial date of death that may be by then counts as by then).
@@ -21,7 +23,7 @@ from trialpipe.config.icu import StayDataset
 from trialpipe.config.outcomes import Outcome, TimeToEvent
 from trialpipe.config.protocol import Protocol
 from trialpipe.derive import days
-from trialpipe.derive.subjects import LAST_ALIVE, Subject, milestone_label, subjects
+from trialpipe.derive.subjects import LAST_ALIVE, Moment, Subject, milestone_label, subjects
 from trialpipe.derive.tte import COMPETING, EVENT, Time, event_time
 from trialpipe.io.contracts_icu import ADSTAY
 
@@ -46,7 +48,7 @@ def run(
 
 def length(subject: Subject, spec: StayDataset, protocol: Protocol) -> Time:
     """End of the stay of one patient: code 0 discharged alive, 1 censored, 2 death."""
-    death, discharge = subject.moment(spec.death), subject.moment(spec.discharge)
+    death, discharge = subject.moment(spec.death), _discharge(subject, spec)
     notes: list[str] = []
     if death is not None and discharge is not None and death.exact and discharge.high == death.high:
         notes = ["discharge and death may be on one day: death"] if not discharge.exact else []
@@ -57,10 +59,41 @@ def length(subject: Subject, spec: StayDataset, protocol: Protocol) -> Time:
     elif discharge is None:
         over = subject.moment(spec.over_by) if spec.over_by else None
         origin = subject.exact_day(spec.origin)
-        if over is not None and origin is not None and (death is None or death.high != over.high):
+        if over is not None and origin is not None and (death is None or over.high < death.high):
             label = milestone_label(protocol, over.milestone)
             note = f"{spec.discharge} not recorded, but {label} by day {over.high - origin}: length unknown"
             return Time(origin, None, None, None, None, entry=None, notes=(note,))
+    elif discharge.flag is not None:
+        return _partial(subject, discharge, spec, protocol)
+    return _time(subject, spec, protocol, notes)
+
+
+def _discharge(subject: Subject, spec: StayDataset) -> Moment | None:
+    """The discharge; a partial one is no later than what the stay must be over by."""
+    moment, over = subject.moment(spec.discharge), subject.moment(spec.over_by) if spec.over_by else None
+    if moment is None or moment.exact or over is None:
+        return moment
+    return moment._replace(high=max(min(moment.high, over.high), moment.low or over.high))
+
+
+def _partial(subject: Subject, discharge: Moment, spec: StayDataset, protocol: Protocol) -> Time:
+    """A discharge without an exact date: its last possible day, if the horizon is not between its bounds."""
+    origin, last = subject.exact_day(spec.origin), discharge.high
+    unknown = f"date of {spec.discharge} unknown" if discharge.low is None else None
+    if unknown is None and origin is not None and discharge.earliest(origin) <= origin + spec.horizon < last:
+        unknown = f"date of {spec.discharge} partial, on either side of day {spec.horizon}"
+    if unknown is not None:
+        return Time(origin, None, None, None, None, entry=None, notes=(f"{unknown}: length unknown",))
+    late = {**subject.moments, spec.discharge: discharge._replace(low=last, high=last, flag=None)}
+    time = _time(replace(subject, moments=late), spec, protocol, [])
+    if time.milestone != spec.discharge:
+        return time
+    return replace(
+        time, flag=discharge.flag, notes=(*time.notes, f"date of {spec.discharge} partial: last possible day")
+    )
+
+
+def _time(subject: Subject, spec: StayDataset, protocol: Protocol, notes: list[str]) -> Time:
     # death is named first: where the order cannot be known it wins
     endpoint = TimeToEvent.model_construct(
         kind="time_to_event",
