@@ -23,7 +23,7 @@ finding_records <- function(study, dataset) {
     text <- parameter$type == "text"
     part <- data.frame(
       row_id = table$row_id, USUBJID = table$USUBJID, PARAMCD = rep(parameter$code, nrow(table)),
-      AVAL = if (text) NA_real_ else number(column("STRESN")), AVALC = column("STRESC"),
+      AVAL = if (text) rep(NA_real_, nrow(table)) else number(column("STRESN")), AVALC = column("STRESC"),
       CENS = ifelse(is.na(column("CENS")) | text, "none", column("CENS")), LLOQ = number(column("LLOQ")), ULOQ = number(column("ULOQ")),
       day = ifelse(exact, low, NA), clock = minutes(column("DT_TM")), text = rep(text, nrow(table)),
       previous = if ("previous_dose" %in% names(dataset)) dose_before(table, dataset) else rep(NA_real_, nrow(table)),
