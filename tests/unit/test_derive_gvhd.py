@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers import gvhd_case
 from helpers.derive_case import adsl_of, check_contract, day
 from helpers.gvhd_case import TABLES, adgv, adtte, clean, graded, gv, organ, outcome, protocol
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from trialpipe.io.errors import DataError
 DATA = Path(__file__).parent / "data"
 STAGES = list(csv.DictReader((DATA / "gvhd_stages_truth.csv").open(encoding="utf-8")))
 GRADES = list(csv.DictReader((DATA / "gvhd_grades_truth.csv").open(encoding="utf-8")))
+ASSESSED = list(csv.DictReader((DATA / "gvhd_events_truth.csv").open(encoding="utf-8")))
 ALL = {"systems": ["MAGIC", "GLUCKSBERG-1995", "NIH-2014"]}
 ZERO = {"SKINST": "0", "LIVERST": "0", "UGIST": "0", "LGIST": "0"}
 START = {"randomisation": "2018-01-01"}
@@ -43,6 +45,14 @@ def test_grade(case: dict[str, str]) -> None:
     found = graded(case["system"], values(case["values"]))
     assert (found.low, found.high) == (int(case["low"]), int(case["high"]))
     assert bool(found.notes) >= (found.low != found.high)
+
+
+@pytest.mark.parametrize("case", ASSESSED, ids=[f"{c['code']} {c['case']}" for c in ASSESSED])
+def test_event_of_an_assessment(case: dict[str, str]) -> None:
+    tests, system = values(case["values"]), gvhd_case.TABLES.systems[case["system"]]
+    event = next(event for event in system.events if event.code == case["code"])
+    found = grading.event_truth(event, system, graded(case["system"], tests), gvhd_case.measured(tests))
+    assert {True: "Y", False: "N", None: ""}[found] == case["expected"]
 
 
 def test_the_investigator_first_where_asked() -> None:
