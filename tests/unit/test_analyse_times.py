@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from helpers.analyse_frames import adsl, one, outcome, run, table, value
+from helpers.analyse_frames import adsl, one, outcome, protocol, run, table, value
 
 from trialpipe.io import contracts
 
@@ -160,3 +160,26 @@ def test_composite_causes_are_named_by_their_parts() -> None:
     given = outcome("cumulative_incidence", endpoint, {"at": ["9 days"], "causes": "hsct"})
     results, _ = run(given, {"adsl": people(2), "adtte": times([(5.0, 1), (9.0, 0)])})
     assert value(results, "cif", category="death+hsct", time=9.0) == pytest.approx(0.5)
+
+
+def test_each_level_against_one_is_the_test_of_the_two_alone() -> None:
+    """Of three levels, the pair's test equals the overall test where the third has no patients."""
+    arms = [{"id": name, "label": name} for name in "ABC"]
+    rows = [(5.0, 1), (8.0, 0), (12.0, 1), (15.0, 1), (20.0, 0), (22.0, 1), (28.0, 1), (30.0, 1), (31.0, 0)]
+    three = adsl({f"{i:02d}": {"ARMCD": "ABC"[i % 3]} for i in range(9)})
+    given = outcome("logrank", DEATH, {"by": "ARMCD", "compare_with": "A"})
+    results, _ = run(given, {"adsl": three, "adtte": times(rows)}, protocol(arms=arms))
+    pairs = results[results["comparator"].notna()]
+    assert {(r.group, r.comparator) for r in pairs.itertuples()} == {("B", "A"), ("C", "A")}
+    alone = outcome("logrank", DEATH, {"by": "ARMCD"})
+    for level, other in (("B", "C"), ("C", "B")):
+        few = three[three["ARMCD"] != other]
+        kept = times(rows)
+        kept = kept[kept["USUBJID"].isin(few["USUBJID"])]
+        expected, _ = run(alone, {"adsl": few, "adtte": kept}, protocol(arms=arms))
+        for statistic in ("chi_square", "p"):
+            found = one(pairs, statistic, group=level)
+            assert found["value"] == pytest.approx(value(expected, statistic, group="Overall"), rel=1e-12)
+            assert found["df"] == 1.0
+    with pytest.raises(ValueError, match="compare_with needs by"):
+        outcome("logrank", DEATH, {"compare_with": "A"})

@@ -237,6 +237,19 @@ KINDS$logrank <- function(analysis) {
   }
   emit(analysis, list(group = "Overall", term = label), chi_square = test$chisq,
        p = stats::pchisq(test$chisq, length(levels) - 1, lower.tail = FALSE))
+  against <- analysis$spec$compare_with
+  if (is.null(against)) return(invisible())
+  # each level against one of them, the others left out
+  for (level in setdiff(levels, against)) {
+    pair <- by %in% c(level, against)
+    times <- Surv(table$AVAL[pair], status[pair]); arm <- factor(table$group[pair])
+    two <- if (length(strata)) {
+      stratum <- interaction(table[pair, strata, drop = FALSE], drop = TRUE)
+      survdiff(times ~ arm + strata(stratum), rho = analysis$spec$rho %or% 0)
+    } else survdiff(times ~ arm, rho = analysis$spec$rho %or% 0)
+    emit(analysis, list(group = level, comparator = against, term = label), chi_square = two$chisq,
+         p = stats::pchisq(two$chisq, 1, lower.tail = FALSE))
+  }
 }
 
 # ---- regression -------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from trialpipe.config.analyses_base import Analysis, Comparison, Interval
 from trialpipe.config.names import Name, Names, Variable
@@ -52,6 +52,15 @@ class LogRank(Analysis):
     strata: tuple[Variable, ...] = Field((), description="ADSL variables that stratify the test")
     rho: float = Field(0.0, description="weight of Fleming and Harrington; 0 is the log-rank test")
     landmark: Landmark | None = Field(None, description="groups by an exposure reached at a later time, not by")
+    compare_with: Text | None = Field(
+        None, description="level of by; each other level is also tested against it, the rest left out"
+    )
+
+    @model_validator(mode="after")
+    def _pairs(self) -> LogRank:
+        if self.compare_with is not None and (self.by is None or self.landmark is not None):
+            raise ValueError("compare_with needs by, and no landmark")
+        return self
 
 
 class DifferenceAtTime(Comparison):
