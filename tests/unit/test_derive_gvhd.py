@@ -290,6 +290,23 @@ def test_partial_assessment_date() -> None:
     assert (row["AVAL"], row["ADTF"]) == (59.0, "D")
 
 
+def test_partial_onset_begins_no_earlier_than_the_start() -> None:
+    findings = assessment("1", "2018-03", **ZERO | {"LIVERST": "3"})
+    findings += assessment("2", "2018-03", **ZERO | {"LIVERST": "3"})
+    tables = clean({"1": {"randomisation": "2018-03-11"}, "2": {"randomisation": "2018-04-01"}}, findings)
+    frame = adgv(protocol(ALL | {"start": "randomisation"}, EVENTS), tables)
+    rows = rows_of(frame, "MAGIC24").set_index("USUBJID")
+    first = rows.loc["t/1"]
+    assert (first["AVALC"], first["ADTLO"], first["ADTHI"]) == (
+        "Y",
+        pd.Timestamp("2018-03-11"),
+        pd.Timestamp("2018-03-31"),
+    )
+    assert rows.loc["t/2", "AVALC"] is None
+    # the assessment itself keeps the bounds that were recorded
+    assert rows_of(frame, "MAGIC").set_index("USUBJID").loc["t/1", "ADTLO"] == pd.Timestamp("2018-03-01")
+
+
 def test_no_assessment_at_all() -> None:
     configured = protocol(ALL, EVENTS)
     tables = clean({"1": START | {"assessed": "2018-06-01"}}, [])

@@ -72,7 +72,9 @@ gray <- function(analysis, table, causes) {
   for (cause in names(causes)) {
     row <- as.character(causes[[cause]])
     if (!row %in% rownames(test)) next
-    emit(analysis, list(group = "Overall", term = "Gray's test", category = cause), chi_square = test[row, "stat"],
-         p = test[row, "pv"])
+    # cuminc marks a test without variance by a negative statistic
+    known <- test[row, "stat"] >= 0
+    emit(analysis, list(group = "Overall", term = "Gray's test", category = cause),
+         chi_square = if (known) test[row, "stat"] else NA, p = if (known) test[row, "pv"] else NA)
   }
 }

@@ -174,7 +174,7 @@ counted_gvhd <- function(study, dataset) {
   index <- match(table$USUBJID, study$ids)
   start <- if (is.null(dataset$start)) rep(-Inf, length(study$ids)) else study$milestones[[dataset$start]]$low
   end <- rep(Inf, length(study$ids))
-  for (id in texts(dataset$ends)) end <- pmin(end, study$milestones[[id]]$low, na.rm = TRUE)
+  for (id in texts(dataset$ends)) end <- pmin(end, study$milestones[[id]]$high, na.rm = TRUE)
   # a partial day counts where it is possible, and then not before the start
   inside <- !is.na(start[index]) & table$high >= start[index] & table$low <= end[index]
   table$low <- pmax(table$low, start[index])

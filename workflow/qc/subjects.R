@@ -187,13 +187,14 @@ KINDS$flow <- function(analysis) {
   }
 }
 
-# patients who reached a milestone, before each of others if named
+# patients who reached a milestone, certainly before each of others if named
 reached <- function(study, id, before) {
   dates <- study$milestones[[id]]
   result <- dates$happened
   for (other in texts(before)) {
-    limit <- study$milestones[[other]]$low
-    result <- result & (is.na(limit) | (!is.na(dates$low) & dates$low < limit))
+    limit <- study$milestones[[other]]
+    sooner <- dates$high < limit$low | (dates$high == limit$low & dates$time < limit$time)
+    result <- result & (!limit$happened | sooner %in% TRUE)
   }
   result
 }

@@ -19,7 +19,10 @@ event_bounds <- function(study, id) {
 }
 
 first_possible <- function(dates, origin) {
-  ifelse(!is.na(origin$low) & dates$low < origin$low & dates$high >= origin$low, origin$low, dates$low)
+  # what happened on an unknown day has no first one but the origin
+  low <- ifelse(is.na(dates$low) & !is.na(dates$high), -Inf, dates$low)
+  from <- ifelse(!is.na(origin$low) & low < origin$low & dates$high >= origin$low, origin$low, low)
+  ifelse(is.finite(from), from, NA)
 }
 
 # bounds of the first dated row of a parameter of a derived dataset
@@ -62,8 +65,9 @@ member_of_any <- function(study, populations) {
 
 # first of the events named, in their declared order: list(day, event, early), early where one is before the origin.
 # One replaces those named before it where it is certainly before them; of one day the order of ranks decides. A death in
-# an unknown part of a time is after any exact event of that time, which shows life.
-first_of <- function(study, all, failures, origin) {
+# an unknown part of a time is after any exact event of that time, which shows life. A partial date counts on its first
+# possible day; `late`: that of something good on its last.
+first_of <- function(study, all, failures, origin, late) {
   size <- length(study$ids)
   day <- rep(NA_real_, size); low <- high <- rank <- day
   event <- rep(NA_character_, size); early <- rep(FALSE, size)
@@ -77,7 +81,7 @@ first_of <- function(study, all, failures, origin) {
     same <- from == to & low == high & from == low & own < rank
     shows_life <- from == to & event %in% "death" & low < high & from >= low & from <= high
     sooner <- !is.na(from) & (is.na(day) | to < low | same %in% TRUE | shows_life %in% TRUE)
-    day[sooner] <- (if (day_rank(id) < 4) from else to)[sooner]
+    day[sooner] <- (if (late && day_rank(id) == 4) to else from)[sooner]
     low[sooner] <- from[sooner]; high[sooner] <- to[sooner]; rank[sooner] <- own[sooner]; event[sooner] <- id
   }
   list(day = ifelse(is.na(day), Inf, day), event = event, early = early)
@@ -97,7 +101,7 @@ time_to_event <- function(study, outcome) {
   if (endpoint$kind == "time_to_event" && any(censoring)) not_covered("censoring at an intercurrent event")
   all <- c(names$event, names$competing)
   size <- length(study$ids)
-  best <- first_of(study, all, failures, origin)
+  best <- first_of(study, all, failures, origin, late = endpoint$kind == "state_at_horizon")
   early <- best$early; event <- best$event; best <- best$day
   # without an assessment from the origin on the time under observation is 0
   end <- first_possible(study$milestones[[names$censor]], origin)
@@ -361,7 +365,8 @@ KINDS$fine_gray <- function(analysis) {
   table <- table[!is.na(table$AVAL) & stats::complete.cases(table[texts(analysis$spec$terms)]), , drop = FALSE]
   design <- model_columns(analysis$study, table, texts(analysis$spec$terms), analysis$spec$reference)
   code <- ifelse(table$CNSR == 1, 0, ifelse(table$CNSR == 0, 1, 2))
-  fit <- crr(table$AVAL, code, design$matrix, gtol = 1e-10, maxiter = 50)
+  # estimates rest on the order of times alone; cmprsk averages the weights where somebody is censored at time 0
+  fit <- crr(table$AVAL + 1, code, design$matrix, gtol = 1e-10, maxiter = 50)
   coefficients_of(analysis, design, unname(fit$coef), sqrt(diag(fit$var)))
   emit(analysis, list(group = "Overall", term = "Model"), n = nrow(table), events = sum(code == 1), loglik = fit$loglik)
 }

@@ -9,6 +9,7 @@ assessment. Assessments before ``start`` or after the first of ``ends`` (its day
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import pandas as pd
@@ -94,7 +95,10 @@ def _subject(
 
 
 def _counted(seen: Sequence[Seen], spec: GvhdDataset, subject: Subject) -> tuple[list[Seen], list[str]]:
-    """Assessments from the start up to the end, and what was left out. Without the start nothing counts."""
+    """Assessments from the start up to the end, and what was left out. Without the start nothing counts.
+
+    A partial date counts where it may be in between, and then begins no earlier than the start.
+    """
     start = subject.moment(spec.start) if spec.start else None
     if spec.start and start is None:
         return [], [f"{spec.start} did not happen", NOT_ASSESSED]
@@ -106,10 +110,15 @@ def _counted(seen: Sequence[Seen], spec: GvhdDataset, subject: Subject) -> tuple
     notes = []
     if any(s.grade.low > 0 for s in early):
         notes.append(f"present before {spec.start}")
-    inside = [s for s in seen if s not in early and s not in late]
+    inside = [_not_before(s, floor) for s in seen if s not in early and s not in late]
     if not inside:
         notes.append(NO_RECORD if spec.recorded_if_present else NOT_ASSESSED)
     return inside, notes
+
+
+def _not_before(seen: Seen, floor: int | None) -> Seen:
+    low = seen.day.low
+    return seen if floor is None or low is None or low >= floor else seen._replace(day=replace(seen.day, low=floor))
 
 
 def _event_row(
