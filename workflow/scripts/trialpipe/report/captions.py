@@ -17,7 +17,8 @@ TABLES = {
     "adverse_events/rates": "Patients with a first event per 100 patient-months at risk",
     "ancova": "Adjusted means and their differences ({method})",
     "baseline": "Median [Q1, Q3], range (number of patients), or n/N (%)",
-    "baseline/mean": "Mean (SD); median, range (number of patients), or n/N (%)",
+    "baseline/factors": "Patients, n/N (%)",
+    "baseline/mean": "Mean (SD) above median, range (number of patients), or n/N (%)",
     "categories_by_visit": "Patients by result, n/N (%) of those with a result",
     "cmh": "Patients by result, n/N (%), and Cochran-Mantel-Haenszel tests",
     "cox": "Hazard ratios ({method})",
@@ -103,6 +104,8 @@ def table_caption(kind: str, rows: Iterable[Row], populations: Mapping[str, str]
     """
     rows = list(rows)
     display = rows[0]["variable"] if rows else None
+    if kind.startswith("baseline") and not any(row["statistic"] == "median" for row in rows):
+        kind = "baseline/factors"
     what = TABLES.get(f"{kind}/{display}") or TABLES.get(kind) or kind.replace("_", " ").capitalize()
     first = next((CLAUSE.split(row["method"])[0] for row in rows if row["method"]), "")
     what = what.replace("{method}", first)

@@ -115,7 +115,7 @@ SHELLS: dict[str, Shell] = {
         (
             (
                 "Mean (SD); median, range (number of patients), or n/N (%)",
-                "{mean} ({sd}); {median}, {min} to {max} ({n})|" + f"{MEDIAN}|{SHARE[1]}",
+                "{mean} ({sd})\n{median}, {min} to {max} ({n})|" + f"{MEDIAN}|{SHARE[1]}",
             ),
             TEST,
         ),
