@@ -32,8 +32,8 @@ def tobit(lower: np.ndarray, upper: np.ndarray, covariates: np.ndarray) -> Tobit
     Raises ValueError on invalid input.
     """
     low, high, x = np.asarray(lower, float), np.asarray(upper, float), np.asarray(covariates, float)
-    x = x.reshape(len(low), -1)
-    if len(low) != len(high) or np.isnan(low).any() or np.isnan(high).any() or (low > high).any():
+    x = x.reshape(len(low), -1) if x.ndim != 2 else x
+    if not len(low) == len(high) == len(x) or np.isnan(low).any() or np.isnan(high).any() or (low > high).any():
         raise ValueError("responses must be [lower, upper] with lower <= upper and nothing missing")
     if not np.isfinite(x).all():
         raise ValueError("a covariate is missing or infinite")
