@@ -175,3 +175,24 @@ def test_components_add_up_to_the_arm() -> None:
         stack([results], (given,)), rowsets, people, store.empty(contracts.RECONCILIATION), protocol(), (given,)
     )
     assert verdicts["holds"].all()
+
+
+def test_difference_and_ratio_of_restricted_means() -> None:
+    """By hand: A dies on days 1 and 3, B on day 2, one of B is followed to day 9; means to day 4."""
+    rows = [(1.0, 0), (2.0, 0), (3.0, 0), (9.0, 1)]
+    people = adsl({str(i): {"ARMCD": "AB"[i % 2]} for i in range(4)})
+    times = [{"patient": str(i), "AVAL": t, "CNSR": c, "ENTRY": 0.0} for i, (t, c) in enumerate(rows)]
+    frame = table(contracts.ADTTE, times, "adtte")
+    spec = {"by": "ARMCD", "at": ["4 days", "20 days"], "of": "restricted_mean", "reference": "B"}
+    results, rowsets = run(outcome("difference_at_time", LFS, spec), {"adsl": people, "adtte": frame})
+    place = {"group": "A", "comparator": "B", "time": 4.0}
+    # A: 1 + 2/2 = 2, variance (2/2)^2 1/2; B: 2 + 2/2 = 3, variance (2/2)^2 1/2
+    assert value(results, "difference", term=None, **place) == pytest.approx(-1)
+    assert value(results, "std_err", term=None, **place) == pytest.approx(1)
+    assert value(results, "chi_square", term=None, **place) == pytest.approx(1)
+    assert value(results, "ratio", term="Ratio", **place) == pytest.approx(2 / 3)
+    half = 1.959963984540054 * math.sqrt(0.5 / 4 + 0.5 / 9)
+    assert value(results, "lower", term="Ratio", **place) == pytest.approx(2 / 3 * math.exp(-half))
+    assert "Ratio of restricted means" in one(results, "p", term="Ratio", **place)["method"]
+    late = one(results, "ratio", group="A", comparator="B", time=20.0)
+    assert (late["value_text"], late["note"]) == ("NE", "B: after the last observation")

@@ -68,7 +68,10 @@ class DifferenceAtTime(Comparison):
 
     kind: Literal["difference_at_time"]
     at: tuple[Duration, ...] = Field(description="times of the comparison")
-    of: Literal["survival", "incidence"] = Field("survival", description="what is compared")
+    of: Literal["survival", "incidence", "restricted_mean"] = Field(
+        "survival",
+        description="what is compared; restricted_mean: mean time without event until then, and its ratio",
+    )
     variance: Literal["aalen", "jackknife"] = Field("aalen", description="of an incidence")
 
 

@@ -174,6 +174,7 @@ SHELLS: dict[str, Shell] = {
             ("n", "{n}"),
             ("Events", "{cum_events}"),
             ("Difference", "{difference}"),
+            ("Ratio", "{ratio}"),
             ("SE", "{std_err}"),
             INTERVAL,
             ("Chi-square", "{chi_square}"),
