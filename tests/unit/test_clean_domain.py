@@ -533,3 +533,50 @@ def test_a_figure_below_its_limit_is_kept_and_queried(value, limit, fires):
     row = result.table.iloc[0]
     assert (row["LBSTRESN"], row["LBCENS"]) == (float(value.replace(",", ".")), "none")
     assert [rule for rule, _ in rules(result)] == (["limit-crossed"] if fires else [])
+
+
+OWN = {
+    "domain": "lb",
+    "observation": "finding",
+    "key": ["LBTESTCD", "LBDTC"],
+    "rows": [
+        {
+            "form": "e.bio",
+            "subject": "N",
+            "date": {"item": "D", "type": "date", "required": True},
+            "long": {"code": "T", "codelist": "T", "result": "R", "unit_item": "U", "unit_codes": "U"},
+        }
+    ],
+}
+OWN_TESTS = [
+    {"domain": "lb", "code": "VITK", "label": "Vitamin K", "unit": "beads/spoon", "low": 0, "high": 10},
+    {"domain": "lb", "code": "HGB", "label": "Haemoglobin", "unit": "mmol/L", "low": 1, "high": 20},
+]
+OWN_LISTS = [
+    {"id": "T", "values": {"K": "VITK", "Hb": "HGB", "Fer": "FERRITIN"}},
+    {"id": "U", "values": {"ngml": "ug/L"}},
+]
+
+
+def test_a_trials_own_tests() -> None:
+    """Its own unit and limits count, also in place of the table's; codes of units are read; the rest stays as it is."""
+    lines = (
+        "01|01/02/2020|K|7|beads/spoon",
+        "01|02/02/2020|K|11|beads/spoon",
+        "01|01/02/2020|Hb|8,5|mmol/L",
+        "01|01/02/2020|Fer|300|ngml",
+    )
+    bio = frame("bio", "N|D|T|R|U", *lines)
+    result = run(OWN, {"bio": bio}, codelists=OWN_LISTS, tests=OWN_TESTS)
+    rows = result.table.set_index(["LBTESTCD", "LBDTC"])
+    assert rows.loc[("VITK", "2020-02-01"), ["LBSTRESN", "LBSTRESU", "LBTEST"]].tolist() == [
+        7.0,
+        "beads/spoon",
+        "Vitamin K",
+    ]
+    assert pd.isna(rows.loc[("VITK", "2020-02-02"), "LBSTRESN"])
+    assert rows.loc[("HGB", "2020-02-01"), ["LBSTRESN", "LBSTRESU"]].tolist() == [8.5, "mmol/L"]
+    assert rows.loc[("FERRITIN", "2020-02-01"), ["LBSTRESN", "LBSTRESU"]].tolist() == [300.0, "ug/L"]
+    assert [rule for rule, _ in rules(result)] == ["range-hard"]
+    with pytest.raises(DataError, match="add it there or under tests in extracts.yaml"):
+        run(OWN, {"bio": bio}, codelists=OWN_LISTS)

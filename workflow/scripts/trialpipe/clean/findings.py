@@ -119,6 +119,7 @@ def _long(reader: Reader, long: LongTest, raw: Raw) -> list[Source] | None:
             words=long.words,
             unit=long.unit,
             unit_item=long.unit_item,
+            unit_codes=long.unit_codes,
             limits=tuple(limits),
             constants=tuple(constants),
         )
@@ -151,7 +152,8 @@ def _result(reader: Reader, mapping: Mapping, base: Record, source: Source, orde
 def _test(reader: Reader, stem: str, code: str, spec: str | None) -> TestInfo:
     info = reader.context.reference.tests.get(stem, code, spec)
     if info is None:
-        message, cure = f"is no test of {stem} in resources/reference/tests.csv", "add it there or correct the code"
+        message = f"is no test of {stem} in resources/reference/tests.csv"
+        cure = "add it there or under tests in extracts.yaml, or correct the code"
         raise DataError("extracts.yaml", None, f"domains {reader.domain}", code, message, cure)
     return info
 

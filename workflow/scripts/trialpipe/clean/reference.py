@@ -38,6 +38,14 @@ class Tests:
             info = TestInfo(row["testcd"], row["test"], row["unit"] or None, hard, soft)
             self._tests[row["domain_prefix"], row["testcd"], row.get("spec") or ""] = info
 
+    def with_own(self, rows: Iterable[Mapping[str, str]]) -> Tests:
+        """These tests and a trial's own (columns of the table), which take the place of those of the same code."""
+        merged, own = Tests(()), Tests(rows)
+        replaced = {(stem, code) for stem, code, _ in own._tests}
+        kept = {key: info for key, info in self._tests.items() if key[:2] not in replaced}
+        merged._tests = kept | own._tests
+        return merged
+
     def get(self, stem: str, code: str, spec: str | None = None) -> TestInfo | None:
         """The test of a specimen, or of any; None if the table does not hold it."""
         return self._tests.get((stem, code, spec or "")) or self._tests.get((stem, code, ""))

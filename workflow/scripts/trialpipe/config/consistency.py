@@ -176,6 +176,14 @@ def _extracts(extracts: Extracts) -> list[Fault]:
             uses.append(((*at, "form"), row.form))
             uses.append(((*at, "join", "form"), row.join.form if row.join else None))
     faults = _each("extracts", "form", forms, uses)
+    own = [(("tests", i, "code"), f"{test.domain} {test.code}") for i, test in enumerate(extracts.tests)]
+    faults += _each(
+        "extracts",
+        "domain",
+        {d.domain for d in extracts.domains},
+        [(("tests", i, "domain"), t.domain) for i, t in enumerate(extracts.tests)],
+    )
+    faults += _repeated("extracts", "test", own)
     return faults + _repeated(
         "extracts", "domain", [(("domains", i, "domain"), d.domain) for i, d in enumerate(extracts.domains)]
     )

@@ -101,7 +101,7 @@ class Test(Strict):
 
     __test__ = False
 
-    code: Variable = Field(description="--TESTCD; must stand in resources/reference/tests.csv")
+    code: Variable = Field(description="--TESTCD; must stand in resources/reference/tests.csv or under tests")
     result: Item = Field(description="item with the result")
     type: Literal["number", "text", "code"] = Field("number", description="how the result is read")
     codelist: Text | None = Field(None, description="code list of a result of type code")
@@ -125,6 +125,7 @@ class LongTest(Strict):
     words: Text | None = Field(None, description="code list of results in words beside numbers, e.g. negative")
     unit: Text | None = Field(None, description="unit of all results, UCUM")
     unit_item: Item | None = Field(None, description="item that names the unit of each row")
+    unit_codes: Text | None = Field(None, description="code list of unit_item, where the form codes its units")
     lloq: Item | None = Field(None, description="item with the lower limit of quantification")
     uloq: Item | None = Field(None, description="item with the upper limit")
     lloq_value: float | None = Field(None, description="lower limit where the form has none")
@@ -173,6 +174,17 @@ class Codelist(Strict):
     values: dict[str, Text] = Field(description="raw text (case and accents folded) to submission value")
 
 
+class OwnTest(Strict):
+    """A test of findings that resources/reference/tests.csv lacks, or that this trial has in another unit."""
+
+    domain: Domain = Field(description="clean domain of its results")
+    code: Variable = Field(description="--TESTCD; takes the place of a test of that code in the table")
+    label: Text = Field(description="--TEST")
+    unit: Text | None = Field(None, description="unit of the clean results, UCUM or as the extract spells it")
+    low: float | None = Field(None, description="results below are no results, in that unit")
+    high: float | None = Field(None, description="results above are no results, in that unit")
+
+
 class Check(Strict):
     """Switches a rule of resources/reference/checks.csv off for this trial, with the reason."""
 
@@ -188,4 +200,5 @@ class Extracts(Strict):
     codelists: tuple[Codelist, ...] = Field((), description="the trial's own code lists")
     domains: tuple[DomainMap, ...] = Field(description="clean domains and what they are made of")
     subject_pattern: Text = Field(description="regular expression of a valid patient number")
+    tests: tuple[OwnTest, ...] = Field((), description="the trial's own tests of findings")
     checks: tuple[Check, ...] = Field((), description="checks that do not apply")

@@ -129,6 +129,7 @@ def clean_spec(trial: Trial) -> dict:
         "codelists": extracts.codelists,
         "subject_pattern": extracts.subject_pattern,
         "checks": extracts.checks,
+        "tests": extracts.tests,
     }
 
 
