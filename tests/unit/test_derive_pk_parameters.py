@@ -60,6 +60,7 @@ def run(
     concentrations: list[tuple[float | str, object]],
     given: list[dict[str, object]] | None = None,
     unit: str | list[str] = "ng/mL",
+    planned: tuple[float, ...] = (),
     **changes: object,
 ) -> pd.DataFrame:
     """ADPP of one patient; samples by hours since the first dose (or ISO text), doses 100 mg at hour 0 by default."""
@@ -71,6 +72,7 @@ def run(
             "value": value,
             "date": when if isinstance(when, str) else at(when),
             "PCSTRESU": u,
+            "PCTPTNUM": planned[n] if planned else None,
             "key": f"DRUG/S{n:02d}",
         }
         for n, ((when, value), u) in enumerate(zip(concentrations, units, strict=True))
@@ -209,7 +211,54 @@ def test_without_clock_times() -> None:
     assert run(decline(), [{"at": "2024-05-02"}]).empty
     frame = run([*decline(), ("2024-05-02", 77)])
     assert values(frame)["CMAX"] < 100
-    assert "1 sample(s) of the day without clock time left out" in note(frame, "CMAX")
+    assert "1 sample(s) without clock time left out" in note(frame, "CMAX")
+
+
+def test_planned_hours_stand_for_missing_clock_times() -> None:
+    """All by plan, one by plan, and none where two doses of a day leave the dose open."""
+    known = values(run(decline(), route="bolus"))
+    days_only: list[tuple[float | str, object]] = [("2024-05-02", c) for _, c in decline()]
+    plan = {"planned_hours": "PCTPTNUM", "route": "bolus"}
+    for given in ([{"at": 0}], [{"at": "2024-05-02"}]):
+        frame = run(days_only, given, planned=HOURS, **plan)
+        assert values(frame) == pytest.approx(known, nan_ok=True)
+        assert "6 sample(s) at planned hours" in note(frame, "CMAX")
+    assert frame["PPRFTDTM"].isna().all()
+    mixed = [*decline()[:2], ("2024-05-02", decline()[2][1]), *decline()[3:]]
+    assert values(run(mixed, planned=HOURS, **plan)) == pytest.approx(known, nan_ok=True)
+    assert run(days_only, [{"at": 0}, {"at": 12}], planned=HOURS, **plan).empty
+    assert run(days_only, [{"at": 0}], **plan).empty
+
+
+def test_planned_hours_lead_to_the_day_of_the_dose() -> None:
+    samples: list[tuple[float | str, object]] = [
+        ("2024-05-02", 9),
+        ("2024-05-03", 5),
+        ("2024-05-04", 2),
+        ("2024-05-09", 1),
+    ]
+    frame = run(samples, [{"at": "2024-05-02"}], planned=(2, 24, 48, 72), planned_hours="PCTPTNUM")
+    # the last is a week after the dose, not three days: no dose leads to it
+    assert values(frame)["TLST"] == 48
+    evening = run(samples[:3], [{"at": "2024-05-02"}], planned=(2, 12, 36), planned_hours="PCTPTNUM")
+    assert values(evening)["TLST"] == 36
+
+
+def test_samples_far_off_their_plan_are_noted() -> None:
+    frame = run(decline(), planned=(0.5, 1, 2, 4, 6, 12), planned_hours="PCTPTNUM")
+    assert "1 sample(s) more than 20 % off the planned hours" in note(frame, "CMAX")
+    near = run(decline(), planned=(0.5, 1, 2, 4, 7, 12), planned_hours="PCTPTNUM")
+    assert "planned" not in note(near, "CMAX")
+
+
+def test_a_dose_without_clock_time_ends_a_profile_when_it_can_have_been() -> None:
+    assert run(decline(), [{"at": 0}, {"at": "2024-05-02"}]).empty
+    longer = [*decline(), (20, 0.5), (30, 7)]
+    cut = run(longer, [{"at": 0}, {"at": "2024-05-03"}])
+    assert values(cut)["TLST"] == 12
+    assert values(run(longer))["TLST"] == 30
+    before = run(decline(), [{"at": "2024-05-01"}, {"at": 0}])
+    assert set(before["PPSCAT"]) == {"OTHER DOSE"}
 
 
 def test_a_dose_in_parts_and_of_0() -> None:

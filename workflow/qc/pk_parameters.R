@@ -9,8 +9,9 @@ VALUES$pk_parameters <- function(study, id) {
   profiles <- list()
   for (patient in sort(unique(doses$USUBJID))) {
     own <- doses[doses$USUBJID == patient, , drop = FALSE]
-    for (at in sort(unique(own$at))) {
-      profile <- pk_profile(spec, own, at, samples[samples$USUBJID == patient, , drop = FALSE])
+    moments <- unique(own[c("at", "timed")])
+    for (i in seq_len(nrow(moments))) {
+      profile <- pk_profile(spec, own, moments[i, ], samples[samples$USUBJID == patient, , drop = FALSE])
       if (sum(profile$time > 0) >= spec$samples) profiles[[length(profiles) + 1]] <- c(list(USUBJID = patient), profile)
     }
   }
@@ -18,19 +19,24 @@ VALUES$pk_parameters <- function(study, id) {
   study$cache[[key]]
 }
 
-clock_hours <- function(table, variable) {
+known_day <- function(table, variable) {
   names <- companions(variable)
   day <- days(table[[names$low]])
-  ifelse(!is.na(day) & day == days(table[[names$high]]), day * 24 + minutes(table[[names$time]]) / 60, NA)
+  ifelse(!is.na(day) & day == days(table[[names$high]]), day, NA)
 }
 
+clock_hours <- function(table, variable) known_day(table, variable) * 24 + minutes(table[[companions(variable)$time]]) / 60
+
+# doses on known days; one without a clock time stands at the start of its day
 pk_doses <- function(study, spec) {
   table <- matching(clean(study, spec$domain), spec$where)
   end <- if (is.null(spec$end)) rep(NA_real_, nrow(table)) else clock_hours(table, spec$end)
   column <- function(name) if (name %in% names(table)) table[[name]] else rep(NA_character_, nrow(table))
-  found <- data.frame(USUBJID = table$USUBJID, at = clock_hours(table, spec$date), end = end,
+  at <- clock_hours(table, spec$date); day <- known_day(table, spec$date)
+  found <- data.frame(USUBJID = table$USUBJID, at = ifelse(is.na(at), day * 24, at), timed = !is.na(at), day = day, end = end,
                       amount = number(column(spec$dose)), unit = column(spec$unit))
-  found[!is.na(found$at) & !(found$amount %in% 0), , drop = FALSE]
+  found <- found[!is.na(found$day) & !(found$amount %in% 0) & !(column(paste0(prefix(spec$domain), "STAT")) %in% "NOT DONE"), , drop = FALSE]
+  found[order(found$at, found$timed), , drop = FALSE]
 }
 
 pk_samples <- function(study, spec) {
@@ -40,26 +46,45 @@ pk_samples <- function(study, spec) {
   side <- table[[paste0(p, "CENS")]]
   value <- number(table[[paste0(p, "STRESN")]])
   value[side %in% "left"] <- 0
-  found <- data.frame(USUBJID = table$USUBJID, at = clock_hours(table, paste0(p, "DTC")), value = value,
-                      above = side %in% "right", unit = table[[paste0(p, "STRESU")]])
-  found <- found[!is.na(found$at) & (!is.na(found$value) | found$above), , drop = FALSE]
+  planned <- if (is.null(spec$planned_hours)) rep(NA_real_, nrow(table)) else number(table[[spec$planned_hours]])
+  found <- data.frame(USUBJID = table$USUBJID, at = clock_hours(table, paste0(p, "DTC")), day = known_day(table, paste0(p, "DTC")),
+                      planned = planned, value = value, above = side %in% "right", unit = table[[paste0(p, "STRESU")]])
+  found <- found[!is.na(found$value) | found$above, , drop = FALSE]
   found[order(found$at), , drop = FALSE]
 }
 
 # one dose: hours, values and what is known of it
-pk_profile <- function(spec, own, at, samples) {
-  now <- own[own$at == at, , drop = FALSE]
-  last <- min(own$at[own$at > at], Inf) - at
-  last <- min(last, spec$until_hours %or% Inf)
-  before <- max(own$at[own$at < at], -Inf)
-  time <- round((samples$at - at) * 3600) / 3600
-  early <- utils::tail(which(time < 0 & time >= -spec$predose_hours), 1)
-  used <- c(early, which(time >= 0 & time <= last + 1e-9))
+pk_profile <- function(spec, own, key, samples) {
+  now <- own[own$at == key$at & own$timed == key$timed, , drop = FALSE]
+  earlier <- own[own$at < key$at | (own$at == key$at & own$timed < key$timed), , drop = FALSE]
+  time <- round((samples$at - key$at) * 3600) / 3600
+  used <- integer(0)
+  if (key$timed) {
+    next_dose <- ifelse(own$timed, ifelse(own$at > key$at, own$at, Inf), ifelse(own$day >= now$day[1], pmax(own$at, key$at), Inf))
+    last <- min(min(next_dose) - key$at, spec$until_hours %or% Inf)
+    early <- utils::tail(which(!is.na(time) & time < 0 & time >= -spec$predose_hours), 1)
+    used <- c(early, which(!is.na(time) & time >= 0 & time <= last + 1e-9))
+  }
+  planned <- which(vapply(seq_len(nrow(samples)), function(i) leads_to(own, key, now$day[1], samples[i, ]), NA))
+  planned <- planned[samples$planned[planned] <= (spec$until_hours %or% Inf)]
+  time[planned] <- samples$planned[planned]
+  used <- c(used, planned)
+  used <- used[order(time[used])]
   amount <- if (length(unique(now$unit)) == 1 && !anyNA(now$amount)) sum(now$amount) else NA_real_
-  length <- if (isTRUE(now$end[1] > at)) now$end[1] - at else spec$duration_hours %or% NA_real_
-  washed <- !is.finite(before) || (!is.null(spec$washout_hours) && at - before >= spec$washout_hours)
-  list(at = at, amount = amount, dose_unit = now$unit[1], infusion = length, first = washed, time = time[used],
+  length <- if (key$timed && isTRUE(now$end[1] > key$at)) now$end[1] - key$at else spec$duration_hours %or% NA_real_
+  since <- if (nrow(earlier)) utils::tail(earlier$at + ifelse(earlier$timed, 0, 24), 1) else -Inf
+  washed <- !nrow(earlier) || (!is.null(spec$washout_hours) && key$at - since >= spec$washout_hours)
+  list(at = key$at, timed = key$timed, amount = amount, dose_unit = now$unit[1], infusion = length, first = washed, time = time[used],
        value = samples$value[used], above = any(samples$above[used]), unit = unique(samples$unit[used]))
+}
+
+# whether the planned hours of a sample lead to this dose, the only one of its day: asked where a clock time is missing
+leads_to <- function(own, key, day, sample) {
+  if (is.na(sample$planned) || sample$planned < 0 || is.na(sample$day) || (!is.na(sample$at) && key$timed)) return(FALSE)
+  latest <- sample$day - floor(sample$planned / 24)
+  if (!any(own$day <= latest)) return(FALSE)
+  last <- max(own$day[own$day <= latest])
+  nrow(unique(own[own$day == last, c("at", "timed")])) == 1 && latest - last <= 1 && last == day
 }
 
 # the visits of the profiles, one analysed per patient and visit, and its parameters
@@ -69,7 +94,7 @@ pk_rows <- function(study, spec, profiles) {
   if (!length(profiles)) return(empty)
   at <- vapply(profiles, function(p) p$at, 0)
   records <- data.frame(USUBJID = vapply(profiles, function(p) p$USUBJID, ""), PARAMCD = "profile", place = seq_along(profiles),
-                        day = floor(at / 24), clock = round((at %% 24) * 60))
+                        day = floor(at / 24), clock = ifelse(vapply(profiles, function(p) p$timed, NA), round((at %% 24) * 60), NA))
   placed <- assign_visits(study, records, find_visits(study, spec$visits))
   parts <- lapply(seq_len(nrow(placed)), function(i) {
     profile <- profiles[[placed$place[i]]]

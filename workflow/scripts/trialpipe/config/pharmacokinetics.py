@@ -89,6 +89,12 @@ class PkParametersDataset(Strict):
         None, gt=0, description="a dose so long after the one before it counts as a first dose"
     )
     until_hours: float | None = Field(None, gt=0, description="samples later after the dose are none of its profile")
+    planned_hours: Variable | None = Field(
+        None,
+        description="column of the planned hours since the dose, e.g. PCTPTNUM: they stand for actual ones where the "
+        "clock time of the sample or of its dose is missing (the last dose before; none where there were two that day)",
+    )
+    deviation_percent: float = Field(20.0, gt=0, description="samples further off their planned hours are noted")
     predose_hours: float = Field(1.0, ge=0, description="a sample so shortly before the dose stands for its time")
     samples: int = Field(3, ge=2, description="fewest samples after the dose that make a profile")
     method: Literal["linear-up log-down", "linear", "linear-log", "log"] = Field(

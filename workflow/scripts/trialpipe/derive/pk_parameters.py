@@ -1,8 +1,9 @@
 """ADPP: pharmacokinetic parameters of each profile by non-compartmental analysis, a row per profile and parameter.
 
-Times are actual hours since the dose. A sample shortly before the dose stands for its time (but for a bolus, where the
-value at the dose is extrapolated back). After a dose that is neither a first one nor at steady state, nothing is taken
-to infinity: what an earlier dose left would count. What cannot be computed is null and NOTE says why.
+Times are actual hours since the dose, planned ones only where a clock time is missing. A sample shortly before the dose
+stands for its time (but for a bolus, where the value at the dose is extrapolated back). After a dose that is neither a
+first one nor at steady state, nothing is taken to infinity: what an earlier dose left would count. What cannot be
+computed is null and NOTE says why.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from trialpipe.stats.nca_terminal import TerminalRule
 TABLE = "pk_parameters.csv"
 CONTRACT: Contract = BDS.with_columns(
     Column("PPSCAT", "text", "FIRST DOSE, STEADY STATE or OTHER DOSE", nullable=False),
-    Column("PPRFTDTM", "datetime", "Date and time of the dose"),
+    Column("PPRFTDTM", "datetime", "Date and time of the dose; null without clock time"),
     Column("DOSE", "float", "Dose of the profile"),
     Column("DOSEU", "text", "Unit of the dose"),
     Column("NSAMP", "int", "Samples after the dose"),
@@ -90,7 +91,7 @@ def _placed(
 ) -> list[tuple[Profile, str | None, bool]]:
     """Profiles with the visits whose windows hold their doses, and whether they are the ones analysed there."""
     visits = windows.visit_set(protocol, spec.visits)
-    points = [windows.Point(p.dose.day, p.dose.at.strftime("%H:%M"), p.dose.row_id) for p in own]
+    points = [windows.Point(p.dose.day, p.dose.time, p.dose.row_id) for p in own]
     assigned = windows.assign(points, subject, visits, protocol)
     origin = subject.moment(protocol.time.origin)
     chosen: dict[str, windows.Point] = {}
@@ -119,18 +120,18 @@ def _profile_rows(
     dose = profile.dose
     scales = factors(unit, dose.unit)
     zero, origin = windows.origin_day(subject, protocol), subject.exact_day(protocol.time.origin)
-    clock = windows.clock_day(dose.day, dose.at.strftime("%H:%M"), protocol.time.day_start)
+    clock = windows.clock_day(dose.day, dose.time, protocol.time.day_start)
     shared: Row = {
         "USUBJID": subject.usubjid,
         "CENS": "none",
         "ADT": days.date(dose.day),
-        "ADTM": dose.at,
+        "ADTM": dose.at if dose.timed else pd.NaT,
         "ATIME": None if zero is None else float(clock - zero),
         "ADY": None if origin is None else dose.day - origin + (1 if dose.day >= origin else 0),
         "AVISIT": visit,
         "ANL01FL": "Y" if analysed else None,
         "PPSCAT": kind,
-        "PPRFTDTM": dose.at,
+        "PPRFTDTM": dose.at if dose.timed else pd.NaT,
         "DOSE": dose.amount,
         "DOSEU": dose.unit,
         "NSAMP": profile.after,
@@ -145,7 +146,7 @@ def _profile_rows(
         scale, written = scales[entry["unit"]]
         value = values.get(code, math.nan) * scale
         reasons = [*profile.notes, *(text for text in [notes.get(code)] if text)]
-        name = dose.at.strftime("%Y-%m-%dT%H:%M")
+        name = dose.at.strftime("%Y-%m-%dT%H:%M" if dose.timed else "%Y-%m-%d")
         row_id = "/".join([f"{spec.id}:{subject.usubjid}", code, name, *([visit] if visit else [])])
         row = shared | {"row_id": row_id, "PARAMCD": code, "PARAM": entry["name"], "AVALU": written}
         row |= {"AVAL": None if math.isnan(value) else value, "NOTE": days.joined(reasons)}
