@@ -178,6 +178,24 @@ def test_chronic_events() -> None:
     assert list(rows_of(frame, "NIH2014")["AVALC"]) == ["mild", "moderate", "severe", "none", None]
 
 
+@pytest.mark.parametrize(
+    ("test", "values", "organ_code", "stage"),
+    [
+        ("BILIUMOL", ["<34", "34"], "MAGLIV", 1.0),
+        ("BILIUMOL", ["257", ">257"], "MAGLIV", 4.0),
+        ("FEV1", ["40", "<40"], "NIHLUNGS", 3.0),
+        ("FEV1", ["80", ">80"], "NIHLUNGS", 0.0),
+    ],
+)
+def test_worst_of_a_day_at_a_limit(test: str, values: list[str], organ_code: str, stage: float) -> None:
+    """Below the limit is less than the limit, above it is more; lung function is worst where it is least."""
+    mark = {"CGVHD": "Y"} if test == "FEV1" else {"AGVHD": "Y"}
+    findings = [item for value in values for item in assessment("1", "2018-02-01", **{test: value})]
+    for given_ in (findings, findings[::-1]):
+        frame = adgv(protocol(ALL), clean({"1": START}, [*assessment("1", "2018-02-01", **mark), *given_]))
+        assert list(rows_of(frame, organ_code)["AVAL"]) == [stage]
+
+
 def test_assumed_values_and_the_worst_of_a_day() -> None:
     findings = [
         *assessment("1", "2018-02-01", SKINBSA="60", BILIUMOL="20", UGI="N", LGIVOL="100"),

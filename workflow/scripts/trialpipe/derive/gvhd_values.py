@@ -164,9 +164,11 @@ def _worst(results: Sequence[Result], known: Tables) -> tuple[dict[str, Measured
     return found, notes
 
 
-def _badness(value: Measured, least: bool) -> tuple[float, str]:
+def _badness(value: Measured, least: bool) -> tuple[float, int, str]:
+    """What is below a limit is less than the limit itself, what is above is more."""
     number = next((n for n in (value.number, value.above, value.below) if n is not None), 0.0)
-    return (-number if least else number), value.text or ""
+    side = 0 if value.number is not None else 1 if value.above is not None else -1 if value.below is not None else 0
+    return (-number, -side, value.text or "") if least else (number, side, value.text or "")
 
 
 def _ratio(over: Measured, under: Measured) -> Measured | None:
