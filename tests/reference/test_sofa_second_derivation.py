@@ -89,7 +89,7 @@ def events(rng: np.random.Generator, days: int) -> dict[str, str]:
         found["dose"] = pick(rng, ["", moment(0), moment(0, "16:30")])
     if rng.random() < 0.6:
         out = int(rng.integers(-1, 25))
-        found["icu_out"] = moment(out, clock(rng))
+        found["icu_out"] = moment(out, clock(rng)) if rng.random() < 0.85 else moment(out)[:7]
         if rng.random() < 0.3:
             found["icu_back"] = moment(out + int(rng.integers(0, 5)), clock(rng))
         elif rng.random() < 0.4:
@@ -120,7 +120,7 @@ def outcome() -> Outcome:
     )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [2, 4])
 def test_both_derivations_agree_on_every_day(seed: int, tmp_path: Path) -> None:
     lacking = rscript.missing()
     if lacking:

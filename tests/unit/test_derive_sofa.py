@@ -145,6 +145,15 @@ def test_rate_runs_over_days():
     assert [aval(frame, "SOFACARD", day) for day in range(1, 8)] == [0, 0, 3, 3, 3, 0, 0]
 
 
+def test_rate_that_ends_at_midnight():
+    rate = {"code": "EPINEPH", "dose": 0.05, "day": 3, "time": "10:00", "end_day": 5, "end_time": "00:00"}
+    frame = course([record("GCS", 2, "12:00", 15)], [rate])
+    assert [one(frame, "SOFACARD", day)["FILL"] for day in range(3, 8)] == [
+        *("observed", "observed"),
+        *("within_6h", "locf", "missing"),
+    ]
+
+
 def test_glasgow_under_sedation():
     before = record("GCS", 3, "08:00", 13)
     sedated = [record("GCS", 6, "08:00", 3), record("SEDATED", 6, "08:00", "Y")]

@@ -50,18 +50,22 @@ VALUES$sofa <- function(study, id) {
 
 # icu, ward (after live discharge from intensive care), discharged (from hospital), dead, lost or not_reached
 sofa_status <- function(study, dataset, i, day) {
-  when <- function(name) if (is.null(name)) NA_real_ else study$milestones[[name]]$low[i]
+  # a partial date of leaving or coming back is as late as it can be
+  when <- function(name) if (is.null(name)) NA_real_ else study$milestones[[name]]$high[i]
   death <- study$milestones$death$low[i]
   if (!is.na(death) && death <= day) return("dead")
   if (day > days(study$protocol$data_cutoff)) return("not_reached")
   if (is.na(death) && (is.na(study$milestones$last_alive$low[i]) || study$milestones$last_alive$low[i] < day)) return("lost")
   # a discharge before the admission is an error of the data, and not used
-  admitted <- when(dataset$icu_admission)
+  admitted <- if (is.null(dataset$icu_admission)) NA_real_ else study$milestones[[dataset$icu_admission]]$low[i]
   leaving <- function(name) { day <- when(name); if (!is.na(day) && !is.na(admitted) && day < admitted) NA else day }
   home <- leaving(dataset$hospital_discharge)
   if (!is.na(home) && home < day) return("discharged")
   left <- leaving(dataset$icu_discharge); back <- when(dataset$icu_readmission)
-  if (is.na(left) || left >= day || (!is.na(back) && back >= left && back <= day)) "icu" else "ward"
+  if (is.na(left) || left >= day) return("icu")
+  # back in the unit after the discharge
+  out <- study$milestones[[dataset$icu_discharge]]$low[i]
+  if (!is.na(back) && (is.na(out) || back >= out) && back <= day) "icu" else "ward"
 }
 
 # moment of the first dose, minutes since 1970: the last minute of its day without a time, infinite where there is none

@@ -142,7 +142,7 @@ def _cell(
     near = [s for s in scored if s.seen.timed and _overlaps(s.seen, start - wide, end + wide)]
     if near and status == ICU:
         return _worst(near, WITHIN)
-    recent = [s for s in earlier if s.seen.end >= start - score.last_hours * 60]
+    recent = [s for s in earlier if _covered(s.seen) >= start - score.last_hours * 60]
     if recent and status == ICU:
         return _worst(_last_day(recent, limits.clock, start), LAST)
     if limits.baseline:
@@ -174,9 +174,14 @@ def _overlaps(seen: Observation, start: int, end: int) -> bool:
     return seen.start < end and (seen.end > start or seen.start >= start)
 
 
+def _covered(seen: Observation) -> int:
+    """Last minute of an observation: the end of a rate is no part of it."""
+    return max(seen.start, seen.end - 1)
+
+
 def _last_day(earlier: Sequence[Scored], clock: Clock, start: int) -> list[Scored]:
     """Observations of the last day among those that began before ``start``."""
-    last = max(clock.day(min(s.seen.end, start - 1)) for s in earlier)
+    last = max(clock.day(min(_covered(s.seen), start - 1)) for s in earlier)
     return [s for s in earlier if _overlaps(s.seen, *clock.bounds(last))]
 
 
