@@ -544,7 +544,7 @@ OWN = {
             "form": "e.bio",
             "subject": "N",
             "date": {"item": "D", "type": "date", "required": True},
-            "long": {"code": "T", "codelist": "T", "result": "R", "unit_item": "U", "unit_codes": "U"},
+            "long": {"code": "T", "codelist": "T", "result": "R", "unit_item": "U", "unit_codes": "U", "high": "H"},
         }
     ],
 }
@@ -561,12 +561,12 @@ OWN_LISTS = [
 def test_a_trials_own_tests() -> None:
     """Its own unit and limits count, also in place of the table's; codes of units are read; the rest stays as it is."""
     lines = (
-        "01|01/02/2020|K|7|beads/spoon",
-        "01|02/02/2020|K|11|beads/spoon",
-        "01|01/02/2020|Hb|8,5|mmol/L",
-        "01|01/02/2020|Fer|300|ngml",
+        "01|01/02/2020|K|7|beads/spoon|9",
+        "01|02/02/2020|K|11|beads/spoon|",
+        "01|01/02/2020|Hb|8,5|mmol/L|",
+        "01|01/02/2020|Fer|300|ngml|",
     )
-    bio = frame("bio", "N|D|T|R|U", *lines)
+    bio = frame("bio", "N|D|T|R|U|H", *lines)
     result = run(OWN, {"bio": bio}, codelists=OWN_LISTS, tests=OWN_TESTS)
     rows = result.table.set_index(["LBTESTCD", "LBDTC"])
     assert rows.loc[("VITK", "2020-02-01"), ["LBSTRESN", "LBSTRESU", "LBTEST"]].tolist() == [

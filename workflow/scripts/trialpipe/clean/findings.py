@@ -120,6 +120,8 @@ def _long(reader: Reader, long: LongTest, raw: Raw) -> list[Source] | None:
             unit=long.unit,
             unit_item=long.unit_item,
             unit_codes=long.unit_codes,
+            low=long.low,
+            high=long.high,
             limits=tuple(limits),
             constants=tuple(constants),
         )

@@ -126,6 +126,8 @@ class LongTest(Strict):
     unit: Text | None = Field(None, description="unit of all results, UCUM")
     unit_item: Item | None = Field(None, description="item that names the unit of each row")
     unit_codes: Text | None = Field(None, description="code list of unit_item, where the form codes its units")
+    low: Item | None = Field(None, description="item with the lower limit of normal, in the result's unit")
+    high: Item | None = Field(None, description="item with the upper limit of normal, in the result's unit")
     lloq: Item | None = Field(None, description="item with the lower limit of quantification")
     uloq: Item | None = Field(None, description="item with the upper limit")
     lloq_value: float | None = Field(None, description="lower limit where the form has none")
