@@ -107,9 +107,19 @@ def labels(outcome: Outcome, protocol: Protocol) -> dict[tuple[str, str], str]:
             found.update({("term", e.name): e.label for e in analysis.time_dependent})
             if analysis.landmark:
                 found["term", analysis.landmark.name] = analysis.landmark.label
+    found |= _composite(outcome, named)
     if outcome.endpoint.kind in ("state_at_horizon", "time_to_event", "sofa_response"):
         found.update({("category", str(code)): label for code, label in outcome.endpoint.labels.items()})
     return found
+
+
+def _composite(outcome: Outcome, named: dict[str, str]) -> dict[tuple[str, str], str]:
+    """A composite event stands under the names of its components: in words, any of them."""
+    if outcome.endpoint.kind != "time_to_event":
+        return {}
+    events = outcome.endpoint.event
+    words = [named.get(name, name) for name in events]
+    return {("category", "+".join(events)): " or ".join([words[0], *(inside(word) for word in words[1:])])}
 
 
 def parameters(dataset: Dataset) -> dict[str, str]:
