@@ -20,6 +20,8 @@ import numpy as np
 STRUCTURES = ("random_intercept", "random_slope", "unstructured")
 COVARIANCES = ("model", "kenward_roger", "empirical")
 MOST_STEPS = 200
+FLAT = 1e-4
+"""Observed over expected information below which the expected one leads the search."""
 SMALLEST_GAIN = 1e-13
 """Squared length of the last step, in units of the information, at which the search ends."""
 
@@ -132,8 +134,15 @@ def fit(
     start = np.array([variance * 0.5 * size / np.trace(part) if np.trace(part) else 0.0 for part in parts])
     if structure == "random_slope":
         start[1] = 0.0
-    found, state = _search(blocks, parts, start, len(y), reml)
-    boundary = structure == "random_intercept" and found[0] <= 0
+    boundary = False
+    try:
+        found, state = _search(blocks, parts, start, len(y), reml)
+        boundary = structure == "random_intercept" and found[0] <= 0
+    except NotFitted:
+        # below 0 the likelihood of few patients may have no end: it need not, where it falls from 0 on
+        if structure != "random_intercept" or not _falls(blocks, parts, variance, len(y), reml):
+            raise
+        boundary = True
     if boundary:
         rest_only, state = _search(blocks, parts[1:], np.array([variance]), len(y), reml)
         found, parts = np.array([0.0, rest_only[0]]), parts[1:]
@@ -241,6 +250,13 @@ def _parts(structure: str, size: int, when: np.ndarray | None) -> np.ndarray:
     return np.array(found)
 
 
+def _falls(blocks: list[_Block], parts: np.ndarray, variance: float, n: int, reml: bool) -> bool:
+    """Whether the likelihood falls with the variance between patients where that is 0."""
+    rest_only, _ = _search(blocks, parts[1:], np.array([variance]), n, reml)
+    state = _state(blocks, parts, np.array([0.0, rest_only[0]]), n, reml)
+    return state is not None and bool(state.score[0] <= 0)
+
+
 def _search(
     blocks: list[_Block], parts: np.ndarray, start: np.ndarray, n: int, reml: bool
 ) -> tuple[np.ndarray, _State]:
@@ -260,11 +276,14 @@ def _search(
 
 
 def _step(state: _State) -> np.ndarray:
-    for information in (state.observed, state.expected):
-        if (np.linalg.eigvalsh(information) > 0).all():
-            step: np.ndarray = np.linalg.solve(information, state.score)
-            return step
-    raise NotFitted("the data do not determine the covariance between visits")
+    sizes, turn = np.linalg.eigh(state.expected)
+    if sizes[0] <= 1e-12 * sizes[-1]:
+        raise NotFitted("the data do not determine the covariance between visits")
+    # in the units of the expected information: where the likelihood is all but flat a Newton step leads nowhere
+    half = turn / np.sqrt(sizes)
+    concave = np.linalg.eigvalsh(half.T @ state.observed @ half)[0] > FLAT
+    step: np.ndarray = np.linalg.solve(state.observed if concave else state.expected, state.score)
+    return step
 
 
 def _halved(
