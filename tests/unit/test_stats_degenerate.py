@@ -361,3 +361,15 @@ def test_every_public_function_is_here() -> None:
     assert absent == []
     files = {place for place in ELSEWHERE.values() if place.startswith("tests/")}
     assert all((Path(__file__).resolve().parents[2] / name).is_file() for name in files)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_mixed_model_of_three_patients_who_do_not_differ(reml: bool) -> None:
+    """Then it is least squares: no variance between patients, the residual variance over n - p (REML) or n."""
+    y = a(-0.32374162, -1.86067576, -1.41304993, -0.30846151, -0.93210115, -0.32356878)
+    visit, arm = np.tile([0, 1], 3), np.repeat([0, 1, 1], 2)
+    x = np.column_stack([np.eye(2)[visit], arm])
+    found = mixed.fit(y, x, np.repeat([1, 2, 3], 2), visit, reml=reml)
+    rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    assert found.boundary
+    np.testing.assert_allclose(found.components, [0, rest @ rest / (3 if reml else 6)], rtol=1e-9)
