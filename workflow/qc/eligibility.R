@@ -12,13 +12,28 @@ eligibility_look <- function(study, dataset, id) {
   }
 }
 
+# matrix of TRUE, FALSE and NA: a row per patient, a column per criterion
+eligibility_states <- function(study, id) {
+  key <- paste("eligibility", id)
+  if (!is.null(study$cache[[key]])) return(study$cache[[key]])
+  dataset <- find_dataset(study, id)
+  states <- vapply(dataset$criteria, function(criterion) {
+    vapply(study$ids, function(id) holds(criterion$rule, eligibility_look(study, dataset, id), list()), NA)
+  }, rep(NA, length(study$ids)))
+  states <- matrix(states, length(study$ids))
+  for (i in seq_along(dataset$criteria)) {
+    words <- ifelse(is.na(states[, i]), "undetermined", ifelse(states[, i], "met", "not met"))
+    keep_derived(study, id, data.frame(PARAMCD = dataset$criteria[[i]]$code, USUBJID = study$ids, AVALC = words))
+  }
+  study$cache[[key]] <- states
+  states
+}
+
 KINDS$deviations <- function(analysis) {
   study <- analysis$study
   dataset <- find_dataset(study, analysis$dataset)
   members <- analysis$subjects$USUBJID
-  states <- vapply(dataset$criteria, function(criterion) {
-    vapply(members, function(id) holds(criterion$rule, eligibility_look(study, dataset, id), list()), NA)
-  }, rep(NA, length(members)))
+  states <- eligibility_states(study, analysis$dataset)[match(members, study$ids), , drop = FALSE]
   inclusion <- vapply(dataset$criteria, function(criterion) criterion$category == "INCLUSION", NA)
   deviation <- sweep(states, 2, inclusion, function(state, wanted) ifelse(wanted, !state, state))
   size <- length(members)

@@ -18,6 +18,7 @@ RECORD_KEYS: dict[str, tuple[str, ...]] = {
     "stay": ("PARAMCD", "USUBJID"),
     "nosocomial": ("row_id",),
     "adverse_events": ("row_id",),
+    "eligibility": ("PARAMCD", "USUBJID"),
     "reactivation": ("PARAMCD", "SCENARIO", "USUBJID"),
     "infections": ("PARAMCD", "USUBJID"),
     "gvhd": ("PARAMCD", "AVISIT", "ADTLO", "ADTHI", "USUBJID"),
