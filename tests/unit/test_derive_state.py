@@ -93,7 +93,8 @@ def configured_outcome(case: dict[str, str]) -> Outcome:
     success = "[reached, alive]" if case["success"] == "both" else case["success"]
     strategy = {"rescue": case["strategy"] or "treatment_policy"}
     parts = success.strip("[]").split(", ")
-    return outcome(lost=case["lost"], success=parts, intercurrent=strategy)
+    unordered = case["unordered"] or "death"
+    return outcome(lost=case["lost"], success=parts, intercurrent=strategy, unordered=unordered)
 
 
 @pytest.mark.parametrize("case", TRUTH, ids=[case["case"] for case in TRUTH])
@@ -126,7 +127,7 @@ def value(text: str) -> float | None:
     return float(text) if text else None
 
 
-BLANK = dict.fromkeys(("death", "hsct", "rescue", "cutoff", "strategy"), "") | {"seen": "2018-06-30"}
+BLANK = dict.fromkeys(("death", "hsct", "rescue", "cutoff", "strategy", "unordered"), "") | {"seen": "2018-06-30"}
 
 
 def test_undeclared_intercurrent_event_stops_the_run():

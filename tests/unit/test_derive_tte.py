@@ -24,6 +24,10 @@ ENDPOINTS: dict[str, dict[str, object]] = {
     "stay": {"event": "icu_discharge", "competing": "death"},
     "os": {"event": "death", "horizon": "100 days"},
     "entry": {"event": "death", "entry": "assessed"},
+    "early-event": {"event": ["relapse", "death"], "censor": "assessed", "early_event": "all"},
+    "early-competing": {"event": "death", "competing": "relapse", "censor": "assessed", "early_event": "all"},
+    "early-os": {"event": "death", "early_free": "all"},
+    "early-free": {"event": ["relapse", "death"], "censor": "assessed", "early_free": "all"},
 }
 
 
@@ -61,7 +65,7 @@ def outcome(endpoint: str, **intercurrent: str) -> Outcome:
             "title": endpoint,
             "section": "efficacy",
             "group": "g",
-            "paramcd": endpoint.upper(),
+            "paramcd": endpoint.upper().replace("-", "")[:8],
             "endpoint": {"kind": "time_to_event", "origin": "hsct"} | ENDPOINTS[endpoint],
             "estimand": estimand,
             "analyses": [],

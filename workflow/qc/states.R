@@ -9,7 +9,7 @@ state_at_horizon <- function(study, outcome) {
   terminal <- if (is.null(endpoint$terminal)) rep(NA_real_, size) else event_dates(study, endpoint$terminal)
   death <- event_dates(study, endpoint$death)
   alive <- study$milestones$last_alive$low
-  first <- graft_first(study, c(endpoint$terminal, endpoint$death), "hsct", "death")
+  first <- graft_first(study, c(endpoint$terminal, endpoint$death), "hsct", "death") | taken_first(study, endpoint)
   reached <- !is.na(terminal) & terminal <= limit & (is.na(death) | terminal < death | (terminal == death & first))
   dead <- !reached & !is.na(death) & death <= limit
   seen <- pmax(alive, terminal, na.rm = TRUE) >= limit | (!is.na(death) & death > limit)

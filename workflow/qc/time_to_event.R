@@ -43,6 +43,14 @@ graft_first <- function(study, ids, graft, death) {
   !is.na(a$low) & !is.na(b$low) & a$high == b$low & !is.na(a$time) & !is.na(b$time) & a$time < b$time
 }
 
+# TRUE where death and the terminal milestone of one day have no times that order them and the scenario takes the latter first
+taken_first <- function(study, endpoint) {
+  if (!identical(endpoint$unordered, "terminal") || is.null(endpoint$terminal)) return(rep(FALSE, length(study$ids)))
+  a <- study$milestones[[endpoint$terminal]]; b <- study$milestones[[endpoint$death]]
+  ordered <- !is.na(a$time) & !is.na(b$time) & a$time != b$time
+  !is.na(a$low) & !is.na(b$low) & a$low == a$high & b$low == b$high & a$low == b$low & !ordered
+}
+
 # event and competing milestones of an endpoint
 endpoint_events <- function(endpoint) {
   if (endpoint$kind == "state_at_horizon") {
@@ -63,28 +71,33 @@ member_of_any <- function(study, populations) {
   member
 }
 
-# first of the events named, in their declared order: list(day, event, early), early where one is before the origin.
+# first of the events named, in their declared order: list(day, event, early, early_event), early where one is before the
+# origin, which is then no candidate; early_event is the first of those.
 # One replaces those named before it where it is certainly before them; of one day the order of ranks decides. A death in
 # an unknown part of a time is after any exact event of that time, which shows life. A partial date counts on its first
 # possible day; `late`: that of something good on its last.
-first_of <- function(study, all, failures, origin, late) {
+first_of <- function(study, all, failures, origin, endpoint, late) {
   size <- length(study$ids)
   day <- rep(NA_real_, size); low <- high <- rank <- day
   event <- rep(NA_character_, size); early <- rep(FALSE, size)
-  graft <- graft_first(study, all, "hsct", "death")
+  early_day <- rep(Inf, size); early_rank <- rep(Inf, size); early_event <- event
+  graft <- graft_first(study, all, "hsct", "death") | taken_first(study, endpoint)
   for (id in all) {
     dates <- event_bounds(study, id)
     before <- !is.na(dates$high) & !is.na(origin$low) & dates$high < origin$low
     if (!id %in% failures) early <- early | before
     from <- first_possible(dates, origin); to <- dates$high; from[before] <- NA
     own <- ifelse(id == "hsct" & graft, 2.5, day_rank(id))
+    told <- before & !id %in% failures
+    ahead <- told & (dates$high < early_day | (dates$high == early_day & own < early_rank))
+    early_day[ahead] <- dates$high[ahead]; early_rank[ahead] <- own[ahead]; early_event[ahead] <- id
     same <- from == to & low == high & from == low & own < rank
     shows_life <- from == to & event %in% "death" & low < high & from >= low & from <= high
     sooner <- !is.na(from) & (is.na(day) | to < low | same %in% TRUE | shows_life %in% TRUE)
     day[sooner] <- (if (late && day_rank(id) == 4) to else from)[sooner]
     low[sooner] <- from[sooner]; high[sooner] <- to[sooner]; rank[sooner] <- own[sooner]; event[sooner] <- id
   }
-  list(day = ifelse(is.na(day), Inf, day), event = event, early = early)
+  list(day = ifelse(is.na(day), Inf, day), event = event, early = early, early_event = early_event)
 }
 
 # data.frame per patient: USUBJID, STARTDT, ADT, AVAL, CNSR, EVENT
@@ -101,11 +114,16 @@ time_to_event <- function(study, outcome) {
   if (endpoint$kind == "time_to_event" && any(censoring)) not_covered("censoring at an intercurrent event")
   all <- c(names$event, names$competing)
   size <- length(study$ids)
-  best <- first_of(study, all, failures, origin, late = endpoint$kind == "state_at_horizon")
-  early <- best$early; event <- best$event; best <- best$day
+  best <- first_of(study, all, failures, origin, endpoint, late = endpoint$kind == "state_at_horizon")
+  # an event before the clock starts is one on its first day, or a wrong date of a patient alive then, where a scenario says so
+  as_event <- best$early & member_of_any(study, endpoint$early_event)
+  free <- best$early & !as_event & member_of_any(study, endpoint$early_free)
+  early <- best$early & !as_event & !free
+  event <- ifelse(as_event, best$early_event, best$event); best <- ifelse(as_event, origin$low, best$day)
   # without an assessment from the origin on the time under observation is 0
   end <- first_possible(study$milestones[[names$censor]], origin)
   if (names$censor != "last_alive") end <- pmax(end, origin$low)
+  end[free] <- pmax(end, origin$low, na.rm = TRUE)[free]
   limit <- if (is.null(endpoint$horizon)) rep(Inf, size) else origin$low + endpoint$horizon
   happened <- is.finite(best) & best <= limit
   day <- ifelse(happened, best, pmin(end, limit))

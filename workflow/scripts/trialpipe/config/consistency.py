@@ -217,7 +217,8 @@ def _outcome(protocol: Protocol, at: tuple[str | int, ...], outcome: Outcome) ->
         named += [((*at, "endpoint"), name) for name in (endpoint.origin, endpoint.death)]
     faults = _each("outcomes", "milestone", milestone_names(protocol), named)
     faults += _each("outcomes", "dataset", datasets, [((*at, "endpoint", "dataset"), endpoint.dataset)])
-    lost = [*getattr(endpoint, "lost_event", ()), *getattr(endpoint, "lost_free", ())]
+    cases = ("lost_event", "lost_free", "early_event", "early_free")
+    lost = [name for case in cases for name in getattr(endpoint, case, ())]
     faults += _each("outcomes", "population", populations, [((*at, "endpoint"), name) for name in lost])
     faults += _each(
         "outcomes",

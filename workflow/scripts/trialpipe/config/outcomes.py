@@ -35,6 +35,9 @@ class StateAtHorizon(Strict):
     lost: Literal["failure", "success", "exclude"] = Field(
         "failure", description="what a patient lost before the horizon is"
     )
+    unordered: Literal["death", "terminal"] = Field(
+        "death", description="which comes first of a death and the terminal milestone of one day that no times order"
+    )
     labels: dict[Literal["reached", "alive", "dead", "lost", "success"], Text] = Field(
         {}, description="words of the states"
     )
@@ -53,15 +56,20 @@ class TimeToEvent(Strict):
     horizon: Duration | None = Field(None, description="administrative end: later events are not counted")
     lost_event: Names = Field((), description="populations in which censored before the horizon is an event")
     lost_free: Names = Field((), description="populations in which censored before it is free of the event up to it")
+    early_event: Names = Field(
+        (), description="populations in which an event dated before the origin is one on its day; default: no time"
+    )
+    early_free: Names = Field((), description="populations in which an event dated before the origin is disregarded")
     labels: dict[Name, Text] = Field({}, description="words of events and censoring")
 
     @model_validator(mode="after")
     def _lost_before(self) -> TimeToEvent:
         if (self.lost_event or self.lost_free) and self.horizon is None:
             raise ValueError("lost_event and lost_free need a horizon, e.g. 730 days")
-        both = set(self.lost_event) & set(self.lost_free)
-        if both:
-            raise ValueError(f"{sorted(both)[0]} is in lost_event and in lost_free")
+        for one, other in (("lost_event", "lost_free"), ("early_event", "early_free")):
+            both = set(getattr(self, one)) & set(getattr(self, other))
+            if both:
+                raise ValueError(f"{sorted(both)[0]} is in {one} and in {other}")
         return self
 
 

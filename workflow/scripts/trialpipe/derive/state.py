@@ -1,8 +1,8 @@
 """ADEFF: state at the earlier of a terminal milestone and the horizon, per scenario.
 
 Rules: a milestone on the horizon day counts; a death on it is a death; death before the terminal milestone of the
-same day (by clock time) is a death, after it ``reached``; without times it is read as death. A partial terminal
-date counts as its last possible day, a partial date of death as its first. A patient without an event whose
+same day (by clock time) is a death, after it ``reached``; without times it is read as ``unordered`` says. A partial
+terminal date counts as its last possible day, a partial date of death as its first. A patient without an event whose
 horizon lies after the data cut-off is undetermined, not lost.
 """
 
@@ -95,7 +95,7 @@ def decide(subject: Subject, endpoint: StateAtHorizon, protocol: Protocol, cutof
     if terminal is not None and terminal.high < origin:
         notes.append(f"{terminal.milestone} before {endpoint.origin} not counted")
         terminal = None
-    if terminal is not None and _terminal_first(terminal, death, notes) and terminal.high <= deadline:
+    if terminal is not None and _terminal_first(terminal, death, endpoint, notes) and terminal.high <= deadline:
         if not terminal.exact:
             notes.append(f"date of {terminal.milestone} partial: last possible day")
         return Decision(REACHED, origin, terminal.high, terminal, tuple(notes))
@@ -104,14 +104,16 @@ def decide(subject: Subject, endpoint: StateAtHorizon, protocol: Protocol, cutof
     return _event_free(subject, death, terminal, origin, deadline, cutoff, notes)
 
 
-def _terminal_first(terminal: Moment, death: Moment | None, notes: list[str]) -> bool:
+def _terminal_first(terminal: Moment, death: Moment | None, endpoint: StateAtHorizon, notes: list[str]) -> bool:
     if death is None:
         return True
     order = compare(terminal, death)
     if order is Order.UNKNOWN and not terminal.exact:
         return True  # it is recorded, so it was before death
     if order is Order.UNKNOWN:
-        notes.append(f"death and {terminal.milestone} on the same day without times: read as death before")
+        before = "death" if endpoint.unordered == "death" else terminal.milestone
+        notes.append(f"death and {terminal.milestone} on the same day without times: read as {before} before")
+        return endpoint.unordered == "terminal"
     if order is Order.AFTER and terminal.low != death.high:
         notes.append(f"{terminal.milestone} is dated after death")
     return order is Order.BEFORE

@@ -2,7 +2,8 @@
 
 Rules: an event on the horizon day counts; on one day ``order`` decides, then the declared order (events of interest,
 then competing ones). A partial date counts as its first possible day from the origin on. A time that would be
-negative is null with a note. A patient whose censoring milestone is missing or before the origin is censored at
+negative is null with a note, unless the scenario reads such an event otherwise (``early_event``, ``early_free``). A
+patient whose censoring milestone is missing or before the origin is censored at
 the origin, unless that milestone is the last known alive date.
 """
 
@@ -95,18 +96,31 @@ def event_time(subject: Subject, endpoint: TimeToEvent, protocol: Protocol, stra
     found = [m for m in map(subject.moment, codes) if m is not None]
     ignored = set(composite)  # such an event before the origin is no event during follow-up
     early = [m for m in found if m.high < origin and m.milestone not in ignored]
+    read: tuple[str, ...] = ()
     if early:
         what, start = (milestone_label(protocol, name) for name in (early[0].milestone, endpoint.origin))
-        return _void(origin, f"{what} {origin - early[0].high} day(s) before {start}")
+        note = f"{what} {origin - early[0].high} day(s) before {start}"
+        if _member(subject, endpoint.early_event):
+            found = [first(early)[0]._replace(low=origin, high=origin, time=None, flag=None)]
+            read = (f"{note}: read as on its day",)
+        elif _member(subject, endpoint.early_free):
+            found = [m for m in found if m not in early]
+            read = (f"{note}: disregarded",)
+        else:
+            return _void(origin, note)
     found = [_from_origin(m, origin) for m in found if m.high >= origin]
     time = _first_event(found, codes, origin, endpoint, protocol)
     if time is None:
-        time = _censored(subject, origin, endpoint, protocol)
+        time = _censored(subject, origin, endpoint, protocol, bool(read))
     time = _stopped(time, subject, [m for m, s in strategies if s in ("hypothetical", "while_on_treatment")], protocol)
     time = _lost(_at_horizon(time, endpoint), subject, endpoint)
     time = _entered(time, subject, endpoint)
     told = [f"{code}: {subject.notes[code]}" for code in codes if code in subject.notes]
-    return replace(time, notes=(*time.notes, *told))
+    return replace(time, notes=(*read, *time.notes, *told))
+
+
+def _member(subject: Subject, populations: tuple[str, ...]) -> bool:
+    return any(subject.flags.get(population) for population in populations)
 
 
 def _from_origin(moment: Moment, origin: int) -> Moment:
@@ -127,7 +141,8 @@ def _first_event(
     return Time(origin, end, codes[winner.milestone], winner.milestone, label, flag=winner.flag, notes=tuple(notes))
 
 
-def _censored(subject: Subject, origin: int, endpoint: TimeToEvent, protocol: Protocol) -> Time:
+def _censored(subject: Subject, origin: int, endpoint: TimeToEvent, protocol: Protocol, disregarded: bool) -> Time:
+    """``disregarded``: an event before the origin is read as a wrong date, so the patient was alive at the origin."""
     label = milestone_label(protocol, endpoint.censor)
     moment = subject.moment(endpoint.censor)
     if moment is not None and moment.earliest(origin) >= origin:
@@ -135,7 +150,7 @@ def _censored(subject: Subject, origin: int, endpoint: TimeToEvent, protocol: Pr
         end = moment.earliest(origin)
         return Time(origin, end, CENSORED, None, f"Censored: {label}", flag=moment.flag, notes=notes)
     what = "is missing" if moment is None else "is before the origin"
-    if endpoint.censor == LAST_ALIVE:
+    if endpoint.censor == LAST_ALIVE and not disregarded:
         return _void(origin, f"{label} {what}")
     return Time(origin, origin, CENSORED, None, f"Censored: {label}", notes=(f"{label} {what}: censored at origin",))
 
@@ -169,9 +184,9 @@ def _lost(time: Time, subject: Subject, endpoint: TimeToEvent) -> Time:
         return time
     if time.end - time.origin >= endpoint.horizon:
         return time
-    if any(subject.flags.get(population) for population in endpoint.lost_event):
+    if _member(subject, endpoint.lost_event):
         return replace(time, cnsr=EVENT, milestone=LOST, text="Lost before the horizon: event assumed")
-    if any(subject.flags.get(population) for population in endpoint.lost_free):
+    if _member(subject, endpoint.lost_free):
         text = "Lost before the horizon: assumed free of the event"
         return replace(time, end=time.origin + endpoint.horizon, text=text, flag=None)
     return time
