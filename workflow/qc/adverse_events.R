@@ -143,7 +143,7 @@ rates <- function(analysis, group, part, members, span) {
     n <- length(unique(own$USUBJID)); months <- sum(time) / MONTH
     tail <- (1 - analysis$spec$conf_level) / 2
     emit(analysis, list(group = group, variable = "rates", category = kind), n = n, person_time = months,
-         rate = 100 * n / months, lower = 100 * stats::qchisq(tail, 2 * n) / 2 / months,
-         upper = 100 * stats::qchisq(1 - tail, 2 * n + 2) / 2 / months)
+         rate = if (months > 0) 100 * n / months else NA, lower = if (months > 0) 100 * stats::qchisq(tail, 2 * n) / 2 / months else NA,
+         upper = if (months > 0) 100 * stats::qchisq(1 - tail, 2 * n + 2) / 2 / months else NA)
   }
 }

@@ -218,7 +218,9 @@ def _rates(
         first = at_risk.first_events(mine[LINES[name].chosen(mine).astype(bool)])
         months, notes = at_risk.months(spans, first)
         with_event = first[first["USUBJID"].isin(set(spans["USUBJID"]))]
-        rate, lower, upper = poisson_rate(len(with_event), months, analysis.conf_level)
+        # events of a day that is the last at risk, too, have no time to be divided by
+        undefined = (float("nan"),) * 3
+        rate, lower, upper = poisson_rate(len(with_event), months, analysis.conf_level) if months else undefined
         stats: dict[str, Value] = {
             "n": len(with_event),
             "person_time": months,
