@@ -54,7 +54,8 @@ def estimand(outcome: Outcome, protocol: Protocol) -> list[tuple[str, str]]:
     populations = {p.id: p.label for p in protocol.populations}
     events = {e.id: e.label for e in protocol.intercurrent_events}
     found = outcome.estimand
-    handled = [f"{events[name]}: {STRATEGIES[strategy]}" for name, strategy in found.intercurrent.items()]
+    declared = found.intercurrent
+    handled = [f"{events[name]}: {STRATEGIES[declared[name]]}" for name in events if name in declared]
     return [
         ("Population", populations[found.population]),
         ("Treatment", found.treatment),
