@@ -1,7 +1,7 @@
 # Every target sets up what it needs. Paths are relative and quoted, so any folder name works.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check accept trace impact simulate qc characteristics doctor lint schemas pictures clean-results environment
+.PHONY: help run test check accept trace impact simulate qc characteristics matrix doctor lint schemas pictures clean-results environment
 
 PYTHON := .venv/bin/python
 ENVIRONMENT := bash tools/bootstrap.sh run
@@ -18,6 +18,7 @@ N ?=
 SEED ?= 1
 PYTEST_ARGS ?=
 WAIT ?=
+SETS ?=
 DOCS ?=
 
 # asked before the environment is built, which takes minutes
@@ -84,6 +85,10 @@ characteristics:  ## error rates, bias and coverage of the primary analyses by s
 	@$(PYTHON) -m snakemake --workflow-profile "$(PROFILE)" $(if $(CORES),--cores "$(CORES)") \
 	  $(if $(N)$(TRIAL),--config $(if $(N),replicates="$(N)") $(if $(TRIAL),trials="$(TRIAL)")) -- characteristics_all
 	@$(if $(DOCS),$(PYTHON) -m trialpipe.report.characteristics_docs $(if $(TRIAL),--trial "$(TRIAL)"))
+
+matrix:  ## docs/matrix.md: every statistic beside its oracle on 1,000 random data sets each (slow; needs R); SETS=100
+	@$(ENVIRONMENT)
+	@PYTHONPATH=workflow/scripts:tools $(PYTHON) -m matrix $(if $(SETS),--sets "$(SETS)") --seed "$(SEED)"
 
 doctor:  ## what a run needs, with cures; PROFILE=profiles/slurm asks the cluster by one small job
 	@$(ENVIRONMENT)
