@@ -362,3 +362,19 @@ def test_baseline_tests_without_variation() -> None:
     for variable in ("AGE", "SEX"):
         row = one(found[found["term"] == "Test"], "p", variable=variable)
         assert (row["value_text"], row["note"]) == ("NE", "fewer than two groups or levels, or no variation")
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_quartiles_are_in_order_whatever_the_limits(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def drawn(n: int) -> np.ndarray:
+        return np.round(rng.lognormal(2, 1, n), 1) + 0.1
+
+    values = sample.Sample(drawn(rng.integers(0, 6)), drawn(rng.integers(1, 8)), drawn(rng.integers(0, 2)) + 20)
+    found, _, _ = sample.stats(values)
+    shown = [found[name] for name in ("q1", "median", "q3")]
+    for side in "<>":
+        numbers = [v.value if isinstance(v, Bounded) else v for v in shown if getattr(v, "qualifier", side) == side]
+        known = [float(v) for v in numbers if isinstance(v, (int, float)) and not math.isnan(v)]
+        assert known == sorted(known)

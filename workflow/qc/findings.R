@@ -191,6 +191,13 @@ censored_quantile <- function(part, p) {
     place <- order(side, bound)[step_places(seq_len(n) / n, p)]
     return(stepped(bound[place], side[place]))
   }
+  # the quartiles beside a median that is known as below a bound: what holds whatever the values outside limits are
+  if (2 * sum(below) >= n) {
+    least <- mean(sort(ifelse(below, -Inf, bound))[step_places(seq_len(n) / n, p)])
+    most <- mean(sort(ifelse(side == 1, Inf, bound))[step_places(seq_len(n) / n, p)])
+    if (is.infinite(most)) return(if (is.infinite(least)) NA_real_ else said(least, ">"))
+    return(said(most, if (least < most) "<" else "="))
+  }
   fit <- turnbull_values(part)
   place <- step_places(fit$cumulated, p, 1e-7)
   stepped(fit$x[place], fit$side[place])

@@ -15,8 +15,8 @@ from trialpipe.stats import describe
 PLAIN = "Percentiles by SAS definition 5"
 METHOD = f"{PLAIN}, values outside the range of quantification in order below or above it"
 TURNBULL = (
-    "Percentiles by Turnbull's estimate, values outside the range of quantification as censored; a median with at "
-    "least half of the values below is printed as below the limit"
+    "Percentiles by Turnbull's estimate, values outside the range of quantification as censored; with at least half "
+    "of the values below, each as below the bound that holds whatever these values are"
 )
 _QUANTILES = {"median": 0.5, "q1": 0.25, "q3": 0.75}
 
@@ -103,7 +103,8 @@ def _quantile(values: Sample, p: float) -> Value:
         upper = _uppers(values)
         limits = [limit for limit in np.sort(values.below) if 2 * (upper <= limit).sum() >= values.n]
         return Bounded(min(float(limits[0]), _percentile(upper, 0.5)), "<")
-    return _ranked(values, p) if values.ordered else _turnbull(values, p)
+    # quartiles beside such a median are bounds too: an estimate could stand below the bound of the median
+    return _ranked(values, p) if values.ordered or 2 * len(values.below) >= values.n else _turnbull(values, p)
 
 
 def _uppers(values: Sample) -> np.ndarray:
@@ -127,9 +128,9 @@ def _ranked(values: Sample, p: float) -> Value:
     high = _percentile(_uppers(values), p)
     if math.isinf(low) and math.isinf(high):
         return Undefined(NOT_ESTIMABLE, "between a value below its limit and one above another")
-    if math.isinf(low):
-        return Bounded(high, "<")
-    return Bounded(low, ">") if math.isinf(high) else low
+    if math.isinf(high):
+        return Bounded(low, ">")
+    return Bounded(high, "<") if low < high else low
 
 
 def _turnbull(values: Sample, p: float) -> Value:
