@@ -192,7 +192,7 @@ censored_quantile <- function(part, p) {
     return(stepped(bound[place], side[place]))
   }
   # the quartiles beside a median that is known as below a bound: what holds whatever the values outside limits are
-  if (2 * sum(below) >= n) {
+  if (p > 0 && p < 1 && 2 * sum(below) >= n) {
     least <- mean(sort(ifelse(below, -Inf, bound))[step_places(seq_len(n) / n, p)])
     most <- mean(sort(ifelse(side == 1, Inf, bound))[step_places(seq_len(n) / n, p)])
     if (is.infinite(most)) return(if (is.infinite(least)) NA_real_ else said(least, ">"))
