@@ -3,33 +3,7 @@
 from trialpipe.config.site import parse_site
 
 EXAMINED = [trial.id for trial in TRIALS.values() if trial.characteristics is not None]
-
-
-def replicates(wildcards):
-    """(replicates of each scenario, replicates per job)."""
-    spec = TRIALS[wildcards.trial].characteristics
-    return parse_site(config).replicates or spec.replicates, spec.batch
-
-
-def span(wildcards):
-    """First replicate of a batch, and the one after its last."""
-    total, size = replicates(wildcards)
-    first = int(wildcards.batch) * size
-    return [first, min(first + size, total)]
-
-
-def batches(wildcards):
-    """The batches that hold all replicates."""
-    total, size = replicates(wildcards)
-    numbers = [f"{number:04d}" for number in range(-(-total // size))]
-    return collect("<results>/{trial}/characteristics/replicates_{batch}.parquet", trial=wildcards.trial, batch=numbers)
-
-
-def simulated_population(wildcards):
-    """The simulator's population, where a scenario draws from it."""
-    scenarios = TRIALS[wildcards.trial].characteristics.scenarios
-    drawn = any(scenario.kind == "simulator" for scenario in scenarios)
-    return collect("<results>/{trial}/characteristics/population.parquet", trial=wildcards.trial) if drawn else []
+REPLICATES = parse_site(config).replicates
 
 
 rule characteristics_population:
@@ -51,7 +25,7 @@ rule characteristics_population:
 rule characteristics_replicates:
     """A batch of replicates of every scenario: patients drawn, endpoint derived, declared analyses run."""
     input:
-        population=simulated_population,
+        population=each("<results>/{trial}/characteristics/{name}.parquet", name=plan.simulated_populations),
     output:
         "<results>/{trial}/characteristics/replicates_{batch}.parquet",
     log:
@@ -64,7 +38,7 @@ rule characteristics_replicates:
         spec=param("characteristics_replicates", "spec"),
         reference=param("characteristics_replicates", "reference"),
         code=param("characteristics_replicates", "code"),
-        span=span,
+        span=lambda wildcards: plan.replicate_span(TRIALS[wildcards.trial], REPLICATES, wildcards.batch),
     script:
         "../scripts/characteristics_replicates.py"
 
@@ -72,8 +46,11 @@ rule characteristics_replicates:
 rule characteristics:
     """Bias, coverage and error rates: exact by enumeration where every result can be listed, else from replicates."""
     input:
-        replicates=batches,
-        population=simulated_population,
+        replicates=each(
+            "<results>/{trial}/characteristics/replicates_{batch}.parquet",
+            batch=lambda trial: plan.replicate_batches(trial, REPLICATES),
+        ),
+        population=each("<results>/{trial}/characteristics/{name}.parquet", name=plan.simulated_populations),
     output:
         "<results>/{trial}/characteristics.parquet",
     log:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from trialpipe.config import estimands
 from trialpipe.config.analyses import AnyAnalysis, Baseline
+from trialpipe.config.characteristics import Characteristics
 from trialpipe.config.datasets import Dataset, named_datasets, named_domains
+from trialpipe.config.errors import ConfigError
 from trialpipe.config.extracts import DomainMap
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
@@ -250,3 +252,28 @@ def group_protocol(trial: Trial, group: str) -> Protocol:
 def group_kinds(trial: Trial, group: str) -> list[str]:
     """Analysis kinds of a group, sorted."""
     return sorted({analysis.kind for outcome in group_outcomes(trial, group) for analysis in outcome.analyses})
+
+
+def simulated_populations(trial: Trial) -> list[str]:
+    """Populations that replicates of characteristics draw from: the simulator's, if a scenario needs it."""
+    scenarios = trial.characteristics.scenarios if trial.characteristics is not None else ()
+    return ["population"] if any(scenario.kind == "simulator" for scenario in scenarios) else []
+
+
+def replicate_batches(trial: Trial, replicates: int | None) -> list[str]:
+    """Numbers of the batches that hold all replicates; ``replicates`` of each scenario, None as the trial says."""
+    spec = _characteristics(trial)
+    return [f"{number:04d}" for number in range(-(-(replicates or spec.replicates) // spec.batch))]
+
+
+def replicate_span(trial: Trial, replicates: int | None, batch: str) -> list[int]:
+    """First replicate of a batch, and the one after its last."""
+    spec = _characteristics(trial)
+    first = int(batch) * spec.batch
+    return [first, min(first + spec.batch, replicates or spec.replicates)]
+
+
+def _characteristics(trial: Trial) -> Characteristics:
+    if trial.characteristics is None:
+        raise ConfigError(f"{trial.id} has no characteristics.yaml")
+    return trial.characteristics
