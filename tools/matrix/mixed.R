@@ -1,5 +1,5 @@
 # Repeated measures: nlme
-source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE))), "oracle.R"))
+source(file.path(dirname(gsub("~+~", " ", sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)), fixed = TRUE)), "oracle.R"))
 suppressMessages(library(nlme))
 tight <- lmeControl(maxIter = 200, msMaxIter = 400, tolerance = 1e-12, msTol = 1e-14, niterEM = 50, opt = "optim", optimMethod = "BFGS")
 for (s in seq_along(sets)) {

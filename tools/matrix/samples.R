@@ -1,5 +1,5 @@
 # Samples of measurements
-source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE))), "oracle.R"))
+source(file.path(dirname(gsub("~+~", " ", sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)), fixed = TRUE)), "oracle.R"))
 suppressMessages({library(survival); library(exactRankTests); library(npsurv)})
 options(contrasts = c("contr.treatment", "contr.poly"))
 # all sign patterns of the ranks of the sizes, zeros ranked and then left out

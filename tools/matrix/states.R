@@ -1,5 +1,5 @@
 # Multi-state data: survival
-source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE))), "oracle.R"))
+source(file.path(dirname(gsub("~+~", " ", sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)), fixed = TRUE)), "oracle.R"))
 suppressMessages(library(survival))
 at <- 0:12
 # product of I + dA and its covariance by Kronecker products (Andersen, Borgan, Gill, Keiding 1993, 4.4.17)

@@ -1,5 +1,5 @@
 # Times to events: survival and cmprsk
-source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE))), "oracle.R"))
+source(file.path(dirname(gsub("~+~", " ", sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)), fixed = TRUE)), "oracle.R"))
 suppressMessages({library(survival); library(cmprsk)})
 at <- 0:13
 control <- coxph.control(eps = 1e-11, toler.chol = 1e-12, iter.max = 60)

@@ -1,5 +1,5 @@
 # Counts, proportions, rates and tables
-source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE))), "oracle.R"))
+source(file.path(dirname(gsub("~+~", " ", sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)), fixed = TRUE)), "oracle.R"))
 # Miettinen and Nurminen's statistic with the constrained estimates in closed form (Farrington and Manning 1990)
 constrained <- function(x1, n1, x2, n2, delta) {
   n <- n1 + n2; c3 <- n; c2 <- (n1 + 2 * n2) * delta - n - x1 - x2

@@ -2,7 +2,8 @@
 # Rscript main.R INPUT OUTPUT: INPUT is what rule qc_export wrote, OUTPUT gets results.csv and derived_<dataset>.csv.
 # Nothing here is translated from the Python of this repository; see docs/qc.md.
 arguments <- commandArgs(trailingOnly = TRUE)
-here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)[1]))
+# R writes a space in the path of a script as ~+~
+here <- dirname(gsub("~+~", " ", sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)[1]), fixed = TRUE))
 options(stringsAsFactors = FALSE, warn = 1, digits = 15, OutDec = ".")
 for (package in c("jsonlite", "survival", "cmprsk", "nlme")) {
   suppressPackageStartupMessages(library(package, character.only = TRUE))
