@@ -8,7 +8,8 @@ KINDS$difference_at_time <- function(analysis) {
   reference <- spec$reference %or% levels[length(levels)]
   for (level in setdiff(levels, reference)) for (time in unlist(spec$at)) {
     parts <- lapply(c(level, reference), function(name) table[table[[spec$by]] %in% name, , drop = FALSE])
-    one_difference(analysis, list(group = level, comparator = reference, time = time), parts, time)
+    where <- list(group = level, comparator = reference, time = time)
+    if (spec$of == "restricted_mean") mean_difference(analysis, where, parts, time) else one_difference(analysis, where, parts, time)
   }
 }
 
@@ -35,6 +36,27 @@ one_difference <- function(analysis, where, parts, time) {
   emit(analysis, where, difference = difference, std_err = error, lower = difference - z * error, upper = difference + z * error,
        chi_square = chi, p = stats::pchisq(chi, 1, lower.tail = FALSE), n = nrow(both),
        cum_events = sum(both$AVAL <= time & both$CNSR == 0))
+}
+
+# mean time without event until `time`: difference, and ratio with limits on the log scale (Uno et al. 2014)
+mean_difference <- function(analysis, where, parts, time) {
+  means <- lapply(parts, function(part) {
+    row <- summary(survfit(Surv(part$AVAL, as.numeric(part$CNSR == 0)) ~ 1), rmean = time)$table
+    list(mean = row[["rmean"]], error = row[["se(rmean)"]], known = time <= max(part$AVAL) || all(part$CNSR[part$AVAL == max(part$AVAL)] == 0))
+  })
+  a <- means[[1]]; b <- means[[2]]
+  both <- rbind(parts[[1]], parts[[2]])
+  emit(analysis, where, n = nrow(both), cum_events = sum(both$AVAL <= time & both$CNSR == 0))
+  # a curve that ends before the time in somebody censored has no mean until then
+  if (!a$known || !b$known) return(invisible())
+  z <- stats::qnorm((1 + analysis$spec$conf_level) / 2)
+  difference <- a$mean - b$mean; error <- sqrt(a$error^2 + b$error^2)
+  p <- function(x) 2 * stats::pnorm(-abs(x))
+  emit(analysis, where, difference = difference, std_err = error, lower = difference - z * error, upper = difference + z * error,
+       chi_square = (difference / error)^2, p = p(difference / error))
+  log_ratio <- log(a$mean / b$mean); relative <- sqrt((a$error / a$mean)^2 + (b$error / b$mean)^2)
+  emit(analysis, c(where, term = "Ratio"), ratio = exp(log_ratio), lower = exp(log_ratio - z * relative),
+       upper = exp(log_ratio + z * relative), p = p(log_ratio / relative))
 }
 
 # patients by the event that ended their time, by censoring, and without a time
