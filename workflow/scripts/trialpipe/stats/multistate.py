@@ -98,12 +98,18 @@ def transition_probabilities(found: Hazards, start: float = 0.0) -> Probabilitie
     return Probabilities(*_product(found, np.eye(found.states), start))
 
 
-def _product(found: Hazards, first: np.ndarray, start: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(times, first P(start, t), standard errors) for rows ``first`` (R, S) of known shares of the states at start."""
+def _product(
+    found: Hazards, first: np.ndarray, start: float, spread: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(times, first P(start, t), standard errors) for rows ``first`` (R, S) of shares of the states at start.
+
+    ``spread`` (R, S, S): covariance of the shares; known without it.
+    """
     s = found.states
     later = found.time > start if start > 0 else np.ones(len(found.time), bool)
-    now, spread = first, np.zeros((len(first), s, s))
-    grid, steps, errors = [float(start)], [now], [np.zeros(first.shape)]
+    now = first
+    spread = np.zeros((len(first), s, s)) if spread is None else spread
+    grid, steps, errors = [float(start)], [now], [np.sqrt(np.einsum("aii->ai", spread))]
     # what one more unit of each hazard does to a row: leaves one state, enters another
     move = np.zeros((len(found.transitions), s, s))
     for k, (a, b) in enumerate(found.transitions):
@@ -142,8 +148,9 @@ def probabilities_at(found: Probabilities, at: Sequence[float] | np.ndarray) -> 
 def occupation(data: Sojourns, variance: str = "greenwood") -> Occupation:
     """State occupation probabilities of patients followed from time 0.
 
-    The start is the share of patients in each state at time 0. variance ``greenwood`` takes that share as known (it is
-    where all begin in one state); ``jackknife`` is the infinitesimal jackknife, robust to models that are not Markov
+    The start is the share of patients in each state at time 0. variance ``greenwood`` has that share as
+    multinomial (known where all begin in one state), so that without censoring the errors are those of shares of
+    patients; ``jackknife`` is the infinitesimal jackknife, robust to models that are not Markov
     (Datta and Satten 2001 show the estimate itself is). Without patients: no times. Raises ValueError if nobody is
     followed from time 0, or for another name.
     """
@@ -155,8 +162,9 @@ def occupation(data: Sojourns, variance: str = "greenwood") -> Occupation:
     first = data.initial()
     if first.sum() == 0:
         raise ValueError("nobody is followed from time 0: occupation of states cannot be estimated")
-    share = (first / first.sum())[None, :]
-    grid, probability, error = _product(hazards(data), share, 0.0)
+    share = first / first.sum()
+    spread = (np.diag(share) - np.outer(share, share)) / first.sum()
+    grid, probability, error = _product(hazards(data), share[None, :], 0.0, spread[None, :, :])
     errors = {
         "greenwood": lambda: error[:, 0],
         "jackknife": lambda: np.sqrt(np.square(occupation_influence(data, grid)).sum(axis=1)),
