@@ -60,6 +60,7 @@ contrast_of <- function(weights, at) {
 KINDS$mixed_model <- function(analysis) {
   spec <- analysis$spec
   if (!is.null(spec$by) || isTRUE(spec$baseline)) not_covered("mixed model with groups or a covariate")
+  if (identical(spec$inference, "kenward_roger")) not_covered("mixed model by Kenward and Roger")
   visits <- texts(spec$visits)
   table <- analysed_values(analysis)
   part <- table[table$PARAMCD == spec$parameter & table$AVISIT %in% visits & !is.na(table$AVAL), , drop = FALSE]
