@@ -109,6 +109,7 @@ def outcomes() -> tuple[Outcome, ...]:
                 {**states, "variance": "jackknife", "by": "SEX"},
             ],
         ),
+        outcome("JOINED", {**times, "event": ["relapse", "death"], "competing": []}, [states]),
         outcome(
             "MEANS",
             {**times, "event": ["relapse", "death"], "competing": []},

@@ -97,6 +97,9 @@ KINDS$state_occupation <- function(analysis) {
   events <- endpoint_events(analysis$outcome$endpoint)
   last <- c(events$event, events$competing)
   if (any(!is.na(table$EVENT) & !table$EVENT %in% last)) not_covered("states of an event the endpoint does not name")
+  # the components of a composite are one event, hence one state; competing events have codes from 2 on
+  last <- c(paste(events$event, collapse = "+"), events$competing)
+  table$EVENT <- ifelse(table$CNSR == 1, NA, last[pmax(table$CNSR, 1)])
   names <- c(spec$start, vapply(spec$states, function(state) state$label, ""), last)
   times <- unlist(spec$at)
   parts <- groups(analysis)
