@@ -11,8 +11,8 @@ state_stays <- function(analysis, table, names) {
   stays <- lapply(seq_len(nrow(table)), function(i) {
     end <- table$AVAL[i]; event <- table$EVENT[i]
     day <- vapply(entered, function(days) days[i], 0)
-    # a milestone on the last day leaves no time in its state
-    seen <- !is.na(day) & day < end
+    # a milestone on the day of the event that ends the time is not seen, one on the last day of observation is
+    seen <- !is.na(day) & (day < end | (day == end & is.na(event)))
     rank <- order(day, seq_along(day))
     rank <- rank[seen[rank]]
     # of one day, and of all days before the origin, the last one counts

@@ -98,18 +98,25 @@ def _group(
 
 def _paths(seen: Times, through: Sequence[np.ndarray]) -> Paths:
     """The way of each patient. A state entered by the time the patient is observed is where the patient begins; one
-    entered on the day of the event that ends the time is not seen; of several on one day the last declared counts.
+    entered on the day of the event that ends the time is not seen, one entered on the last day of observation is; of
+    several on one day the last declared counts.
     """
     paths = Paths([], [], [], [], [])
     for i, (end, cause) in enumerate(zip(seen.time, seen.cause, strict=True)):
         begin = max(float(seen.entry[i]), 0.0)
-        entered = sorted((float(days[i]), place) for place, days in enumerate(through, 1) if days[i] < end)
+        entered = sorted(
+            (float(days[i]), place)
+            for place, days in enumerate(through, 1)
+            if days[i] < end or (days[i] == end and not cause)
+        )
         state = next((place for day, place in reversed(entered) if day <= begin), 0)
         later = {day: place for day, place in entered if day > begin}
         for day, place in later.items():
             paths.stay(i, state, place, begin, day)
             begin, state = day, place
-        paths.stay(i, state, len(through) + int(cause) if cause else CENSORED, begin, float(end))
+        # who moved on the last day has no time in the new state
+        if cause or begin < end or not later:
+            paths.stay(i, state, len(through) + int(cause) if cause else CENSORED, begin, float(end))
     return paths
 
 
@@ -141,7 +148,8 @@ def _at(
     manner: Manner,
 ) -> list[dict[str, Any]]:
     """A cell per state: its probability on a day, or why there is none, and the patients seen in it before."""
-    if curve is not None and day > data.exit.max() and (data.target[data.exit == data.exit.max()] == CENSORED).any():
+    last = seen.time.max(initial=0)
+    if curve is not None and day > last and (seen.cause[seen.time == last] == 0).any():
         curve, why = None, "after the last observation"
     inside = (data.start < day) & (data.exit >= day)
     found: list[dict[str, Any]] = []
