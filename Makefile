@@ -113,7 +113,7 @@ schemas:  ## JSON Schemas and config/README.md, from the models
 
 pictures:  ## pictures of the README from a finished run; needs chromium
 	@$(PYTHON) tools/pictures.py "$$(dirname "$$($(PYTHON) tools/front_page.py)")" \
-	  front-page=index.html@1340x500 \
+	  front-page=index.html@1340x560 \
 	  overview=r-hlh/report/index.html#overview@1240x700 \
 	  outcome=c-hlh/report/index.html#survival-to-hsct@1100x1950
 
