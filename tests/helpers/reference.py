@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import pytest
+from helpers import needs
 
 ROOT = Path(__file__).resolve().parents[2].parent / "shared" / "reference"
 
@@ -14,8 +13,5 @@ def reference_case(group: str, case: str) -> Path:
     """Folder of a reference case. Skips the test when it is absent; fails it when REQUIRE_ALL=1."""
     folder = ROOT / group / case
     if not folder.is_dir():
-        message = f"reference case {group}/{case} is not beside the project (../shared/reference)"
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+        needs.lacking(f"reference case {group}/{case} is not beside the project (../shared/reference)")
     return folder

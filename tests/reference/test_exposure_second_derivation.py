@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import needs
 from helpers.derive_case import adsl_of, day, domain, filled
 from helpers.second import second
 
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.derive.run import derive
-from trialpipe.qc import rscript
 from trialpipe.qc.records import compare_datasets
 
 pytestmark = pytest.mark.slow
@@ -88,10 +87,7 @@ OUTCOMES = (
 
 @pytest.mark.parametrize("numbered", [True, False])
 def test_both_derivations_agree_on_every_administration(numbered: bool, tmp_path: Path) -> None:
-    lacking = rscript.missing()
-    if lacking:
-        say = pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip
-        say(f"the second derivation needs {' '.join(lacking)} (apt-get install)")
+    needs.second_derivation()
     rng, configured = np.random.default_rng(5), plan(numbered)
     people = [{"id": str(number), "ARMCD": "A" if number % 10 else "B"} for number in range(1, PATIENTS + 1)]
     parts = [patient(rng, person["id"]) for person in people]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import needs
 from helpers.derive_case import adsl_of, day, domain, filled
 from helpers.gvhd_case import gv, outcome, protocol
 from helpers.second import second
@@ -16,7 +16,6 @@ from helpers.second import second
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
 from trialpipe.derive.run import derive
-from trialpipe.qc import rscript
 from trialpipe.qc.records import compare_datasets
 
 pytestmark = pytest.mark.slow
@@ -145,10 +144,7 @@ OUTCOMES = (
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_both_derivations_agree_on_every_assessment_and_time(seed: int, tmp_path: Path) -> None:
-    lacking = rscript.missing()
-    if lacking:
-        say = pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip
-        say(f"the second derivation needs {' '.join(lacking)} (apt-get install)")
+    needs.second_derivation()
     rng = np.random.default_rng(seed)
     configured, clean = plan(rng), tables(rng)
     ours = {"adsl": adsl_of(configured, clean)}

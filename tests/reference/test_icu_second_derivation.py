@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import needs
 from helpers.derive_case import day, derive_all, domain, filled
 from helpers.second import second
 
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
-from trialpipe.qc import rscript
 from trialpipe.qc.records import compare_datasets
 
 pytestmark = pytest.mark.slow
@@ -113,10 +112,7 @@ def patient(rng: np.random.Generator, number: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_both_derivations_agree(seed: int, tmp_path: Path) -> None:
-    lacking = rscript.missing()
-    if lacking:
-        say = pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip
-        say(f"the second derivation needs {' '.join(lacking)} (apt-get install)")
+    needs.second_derivation()
     rng, plan = np.random.default_rng(seed), protocol()
     rows = [row for number in range(1, PATIENTS + 1) for row in patient(rng, number)]
     tables = {"ce": domain("ce", rows), "dm": domain("dm", [{"id": n, "ARMCD": "A"} for n in range(1, PATIENTS + 1)])}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import needs
 from helpers.analyse_frames import run
 from helpers.derive_case import day, derive_all, domain, filled
 from helpers.second import second
@@ -16,7 +16,6 @@ from helpers.second import second
 from trialpipe.analyse.stack import stack
 from trialpipe.config.outcomes import Outcome
 from trialpipe.config.protocol import Protocol
-from trialpipe.qc import rscript
 from trialpipe.qc.compare import compare_results
 
 pytestmark = pytest.mark.slow
@@ -194,10 +193,7 @@ def tables(rng: np.random.Generator) -> dict[str, pd.DataFrame]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_both_derivations_agree_on_every_result(seed: int, tmp_path: Path) -> None:
-    lacking = rscript.missing()
-    if lacking:
-        say = pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip
-        say(f"the second derivation needs {' '.join(lacking)} (apt-get install)")
+    needs.second_derivation()
     configured, given, clean = plan(), outcomes(), tables(np.random.default_rng(seed))
     results, _ = run(list(given), derive_all(configured, given, clean), configured)
     folder = tmp_path / "a folder"

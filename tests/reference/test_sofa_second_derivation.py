@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import needs
 from helpers.derive_case import adsl_of, filled
 from helpers.second import second
 from helpers.sofa_case import COMPONENTS, clean, moment, protocol, record
 
 from trialpipe.config.outcomes import Outcome
 from trialpipe.derive.run import derive
-from trialpipe.qc import rscript
 from trialpipe.qc.records import compare_datasets
 
 pytestmark = pytest.mark.slow
@@ -122,10 +121,7 @@ def outcome() -> Outcome:
 
 @pytest.mark.parametrize("seed", [2, 4])
 def test_both_derivations_agree_on_every_day(seed: int, tmp_path: Path) -> None:
-    lacking = rscript.missing()
-    if lacking:
-        say = pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip
-        say(f"the second derivation needs {' '.join(lacking)} (apt-get install)")
+    needs.second_derivation()
     rng, plan, which = np.random.default_rng(seed), protocol(icu_admission="included"), outcome()
     parts = [patient(rng, str(number)) for number in range(1, PATIENTS + 1)]
     tables = {name: pd.concat([part[name] for part in parts], ignore_index=True) for name in parts[0]}

@@ -120,4 +120,5 @@ def test_less_creatinine_is_more_filtration(equation: str) -> None:
             if values[0] is not None:
                 assert values == sorted(values, reverse=True)
                 converted = filtration(equation, 0.7 * 88.4, "umol/L", age, sex, weight=60, height=150).value
-                assert converted == pytest.approx(values[3], rel=5e-3)
+                # Cockcroft-Gault has a constant of its own for umol/L, published with three digits
+                assert converted == pytest.approx(values[3], rel=5e-3 if equation == "Cockcroft-Gault" else 1e-9)

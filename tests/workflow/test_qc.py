@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers import needs
 from workflow.runs import copy_repo, python, snakemake
 
 from trialpipe.io import store
 from trialpipe.io.contracts import RESULTS
 from trialpipe.qc.compare import confirmed
-from trialpipe.qc.rscript import missing
 
 pytestmark = pytest.mark.slow
 TRIAL = "bmt-1991"
@@ -21,10 +20,7 @@ TRIAL = "bmt-1991"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lacking = missing()
-    if lacking:
-        say = pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip
-        say(f"the second derivation needs {' '.join(lacking)} (apt-get install)")
+    needs.second_derivation()
     folder = copy_repo(tmp_path_factory.mktemp("qc") / "run", (TRIAL,))
     done = snakemake(folder, "qc_all")
     assert done.returncode == 0, done.stderr[-3000:]

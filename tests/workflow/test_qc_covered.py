@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers import needs
 
 from trialpipe.config.site import load_trials, read_site
 from trialpipe.io import store
@@ -17,8 +17,7 @@ TRIALS = sorted(path.name for path in (REPO / "config" / "trials").iterdir() if 
 
 
 def lacking(why: str) -> None:
-    say = pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip
-    say(f"{why}: make run, make qc")
+    needs.lacking(f"{why}: make run, make qc")
 
 
 def table(trial: str, name: str) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers import needs
 from workflow.runs import REPO, copy_repo, files, snakemake
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     script = [sys.executable, str(REPO / "tools" / "slurm" / "cluster.py")]
     start = subprocess.run([*script, "start", str(folder)], capture_output=True, text=True, timeout=150)
     if start.returncode == 3:
-        (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(start.stderr.strip())
+        needs.lacking(start.stderr.strip())
     assert start.returncode == 0, start.stderr
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     yield {**os.environ, "PATH": path, "SLURM_CONF": str(folder / "slurm.conf"), "PYTHONPATH": "workflow/scripts"}

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from helpers import needs
 from workflow.runs import REPO, accept, snakemake
 
 from trialpipe.io import store
 from trialpipe.qc.compare import confirmed
-from trialpipe.qc.rscript import missing
 
 pytestmark = pytest.mark.slow
 TRIAL = "volunteers"
@@ -79,10 +78,7 @@ def test_the_report_names_the_parameters(done: Path) -> None:
 
 
 def test_the_second_derivation_confirms_them(done: Path) -> None:
-    lacking = missing()
-    if lacking:
-        say = pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip
-        say(f"the second derivation needs {' '.join(lacking)} (apt-get install)")
+    needs.second_derivation()
     folder = done.parents[1]
     run = snakemake(folder, "qc_all", code=REPO)
     assert run.returncode == 0, run.stderr[-3000:]

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trialpipe.stats.linear import Contrast
+
 STRUCTURES = ("random_intercept", "random_slope", "unstructured")
 COVARIANCES = ("model", "kenward_roger", "empirical")
 MOST_STEPS = 200
@@ -28,18 +30,6 @@ SMALLEST_GAIN = 1e-13
 
 class NotFitted(ValueError):
     """The data do not determine the model."""
-
-
-class Contrast(NamedTuple):
-    """A weighted sum of coefficients with its Satterthwaite degrees of freedom."""
-
-    value: float
-    std_err: float
-    df: float
-    lower: float
-    upper: float
-    t: float
-    p: float
 
 
 @dataclass(frozen=True)
